@@ -1,0 +1,44 @@
+/* The error log of a process: levels, one line a message, one place a failure is reported.
+ *
+ * A line reads `2026-11-21T09:46:03.123Z warning worker=2 text`.  Where it goes is the sink's
+ * business: standard error until somebody sets another (a worker sets one that writes by ops, so
+ * that a slow log never stops its loop).  Control bytes in a message are written as \xNN. */
+#ifndef RINGLET_BASE_LOG_H
+#define RINGLET_BASE_LOG_H
+
+#include "base/text.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+/* Longest line, the newline included; the rest of a longer message is cut. */
+enum { LOG_LINE_LENGTH_MAX = 2048 };
+
+/* `line` ends in a newline and is valid during the call only. */
+typedef void log_sink_fn(void *context, struct text line);
+
+void log_set_level(enum log_level level);
+bool log_is_enabled(enum log_level level);
+
+/* Who speaks: "supervisor", "worker=2"; NULL or "" for nobody.  Copied, 31 bytes at most. */
+void log_set_speaker(const char *speaker);
+
+/* NULL: standard error again. */
+void log_set_sink(log_sink_fn *sink, void *context);
+
+void log_message(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)                                                                             \
+	do {                                                                                       \
+		if (log_is_enabled(LOG_LEVEL_DEBUG))                                               \
+			log_message(LOG_LEVEL_DEBUG, __VA_ARGS__);                                 \
+	} while (0)
+
+/* Logs `format: description of error` as an error, once, where it happened; returns `error`
+ * (a negative errno), so that a caller writes `return fail(r, "cannot listen on %s", name)`. */
+int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,43 @@
+/* A view of bytes that somebody else owns: a pointer and a length, never a terminating zero to
+ * rely on.  Everything that is parsed, compared or passed on between layers is a struct text. */
+#ifndef RINGLET_BASE_TEXT_H
+#define RINGLET_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	const char *bytes;
+	size_t length;
+};
+
+/* A string literal as a text, usable in static initialisers. */
+#define TEXT(literal)                                                                              \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+#define text_literal(literal) ((struct text)TEXT(literal))
+
+/* For printf: printf("%.*s", TEXT_ARGUMENTS(name)). */
+#define TEXT_ARGUMENTS(text) (int)(text).length, (text).bytes
+
+struct text text_of(const char *string);
+bool text_equal(struct text a, struct text b);
+bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII only */
+bool text_starts_with(struct text text, struct text prefix);
+
+/* The part from `start` on, or its first `length` bytes.  Both are clipped to the text. */
+struct text text_from(struct text text, size_t start);
+struct text text_first(struct text text, size_t length);
+
+/* Index of the first `byte`, or text.length when there is none. */
+size_t text_find(struct text text, char byte);
+
+/* Without the spaces and tabs at either end (OWS, RFC 9110 §5.6.3). */
+struct text text_trim(struct text text);
+
+/* Decimal digits only, the whole text, no sign: 0, -EINVAL (also when empty) or -ERANGE. */
+int text_to_number(uint64_t *number, struct text text);
+
+#endif

@@ -1,0 +1,15 @@
+/* The endpoints there are: adding one is a file here and a line in registry.c. */
+#ifndef RINGLET_ENDPOINTS_REGISTRY_H
+#define RINGLET_ENDPOINTS_REGISTRY_H
+
+#include "http/endpoint.h"
+
+extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint;
+
+/* NULL-terminated. */
+extern const struct endpoint *const endpoints[];
+
+/* NULL when there is none of that name. */
+const struct endpoint *endpoint_named(struct text name);
+
+#endif

@@ -1,0 +1,18 @@
+/* Dates (RFC 9110 §5.6.7): rendering IMF-fixdate, and the current one without a call per request.
+ */
+#ifndef RINGLET_HTTP_DATE_H
+#define RINGLET_HTTP_DATE_H
+
+#include <time.h>
+
+#include "base/text.h"
+
+enum { DATE_LENGTH = 29 }; /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+
+void date_write(char bytes[DATE_LENGTH], time_t time);
+
+/* The date of the second that `wall_ns` falls in; rendered once per second and kept.  Valid until
+ * the next call. */
+struct text date_now(int64_t wall_ns);
+
+#endif

@@ -1,0 +1,31 @@
+/* What answers requests below a location.  One file in src/endpoints/ and one line in
+ * endpoints/registry.c make an endpoint; it never touches a socket and never blocks. */
+#ifndef RINGLET_HTTP_ENDPOINT_H
+#define RINGLET_HTTP_ENDPOINT_H
+
+#include "base/settings.h"
+#include "http/exchange.h"
+
+struct endpoint {
+	const char *name;               /* as in `endpoint = "static"` */
+	const char *summary;            /* one line, for the documentation */
+	const struct setting *settings; /* its own keys in a location; NULL: none */
+	unsigned methods;               /* METHOD_BIT()s it handles; others are 405 */
+	bool sub_paths;                 /* does "/ping" also answer "/ping/x"? */
+
+	/* Once per location and worker, before any request; may block.  *state is passed to the
+	 * others. 0 or a negative errno that was logged.  NULL: no state. */
+	int (*open)(void **state, const struct section *location, struct proactor *proactor);
+
+	/* No exchange is unanswered; body sources may still be alive.  NULL: nothing to do. */
+	void (*close)(void *state);
+
+	/* After the head: answer now or later, exactly once. */
+	void (*handle)(void *state, struct exchange *exchange);
+
+	/* The client is gone: answer soon, with anything.  NULL: handle() answers soon by itself.
+	 */
+	void (*cancelled)(void *state, struct exchange *exchange);
+};
+
+#endif

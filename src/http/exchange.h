@@ -1,0 +1,107 @@
+/* One request and its response, on any wire.
+ *
+ * The wire (http1, later http2) owns the exchange, fills in the request, and calls the endpoint's
+ * handle().  The endpoint looks at the request, adds fields, and calls exchange_answer() exactly
+ * once, at once or later, also after cancelled() told it that the client is gone.  Until then the
+ * exchange and all its texts stay valid; afterwards only the body source lives on, until its
+ * release(). */
+#ifndef RINGLET_HTTP_EXCHANGE_H
+#define RINGLET_HTTP_EXCHANGE_H
+
+#include "http/body.h"
+#include "http/request.h"
+
+struct exchange;
+struct location;
+struct proactor;
+
+enum {
+	RESPONSE_FIELDS_MAX = 24,
+	RESPONSE_MEMORY_SIZE = 2048,  /* for the names and values of fields, and short bodies */
+	REQUEST_PATH_SIZE = 4096,     /* a longer path is answered with 414 */
+	EXCHANGE_SCRATCH_SIZE = 1024, /* the endpoint's, see exchange_scratch() */
+	EXCHANGE_WINDOW = 65536,      /* request body bytes not yet consumed, at most */
+};
+
+/* What a wire does for the exchange; called through the functions below only. */
+struct exchange_wire {
+	void (*answered)(struct exchange *exchange);
+	void (*body_wanted)(struct exchange *exchange);
+	void (*body_consumed)(struct exchange *exchange, size_t length);
+};
+
+/* A body that is already in memory, as a source. */
+struct memory_source {
+	struct body_source source;
+	struct text bytes;
+};
+
+struct response {
+	unsigned status;
+	struct body_source *body; /* NULL: no content */
+	int64_t length;           /* of the body; -1: unknown */
+	unsigned field_count;
+	struct field fields[RESPONSE_FIELDS_MAX];
+	struct buffer memory; /* where names and values are copied to */
+	struct memory_source from_memory;
+	char bytes[RESPONSE_MEMORY_SIZE];
+};
+
+struct exchange {
+	const struct exchange_wire *wire;
+	struct proactor *proactor;
+	const struct location *location; /* whose endpoint handles it; NULL: answered by the wire */
+	struct body_sink *sink;          /* of the request body, once wanted */
+	uint64_t body_length_max;
+	uint64_t started_ns;           /* when the first byte of the request was seen */
+	uint64_t sent_length;          /* bytes of the response body that left, for the log */
+	struct sockaddr_storage *peer; /* the client's address; NULL until asked for by the log */
+	bool answered;
+	bool cancelled;
+	struct request request;
+	struct response response;
+	char path_memory[REQUEST_PATH_SIZE];
+	_Alignas(16) char scratch[EXCHANGE_SCRATCH_SIZE];
+};
+
+/* Makes an exchange ready for the next request; does not touch the large arrays. */
+void exchange_init(
+	struct exchange *exchange, const struct exchange_wire *wire, struct proactor *proactor);
+
+/* --- for endpoints ------------------------------------------------------------------------ */
+
+/* Memory of EXCHANGE_SCRATCH_SIZE bytes that is the endpoint's until it answers:
+ *	struct lookup *lookup = exchange_scratch(exchange, sizeof(*lookup)); */
+void *exchange_scratch(struct exchange *exchange, size_t size);
+
+/* Name and value are copied.  The names of framing (Content-Length, Transfer-Encoding, Connection,
+ * Date, Server) are the wire's and must not be added. */
+void exchange_add_field(struct exchange *exchange, struct text name, struct text value);
+
+/* Answers with `length` bytes of `body` (-1: unknown; chunked in HTTP/1.1, close-delimited in 1.0).
+ * body may be NULL with length 0. */
+void exchange_answer(
+	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length);
+
+/* Answers with bytes that stay valid until the exchange is over (static memory, or memory taken by
+ * exchange_copy). */
+void exchange_answer_bytes(
+	struct exchange *exchange, unsigned status, struct text media_type, struct text bytes);
+
+/* "404 Not Found\n" as text/plain. */
+void exchange_answer_error(struct exchange *exchange, unsigned status);
+
+/* 301 and the like: `location` is copied. */
+void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location);
+
+/* Copies bytes into the response's own memory; what does not fit is cut. */
+struct text exchange_copy(struct exchange *exchange, struct text bytes);
+
+/* Asks for the request body, at most length_max bytes of it (-EMSGSIZE beyond).  Without this call
+ * the body is discarded.  Sends 100 (Continue) if the client expects it. */
+void exchange_receive(struct exchange *exchange, struct body_sink *sink, uint64_t length_max);
+
+/* `length` bytes that received() delivered are done with: as many more may come. */
+void exchange_consumed(struct exchange *exchange, size_t length);
+
+#endif

@@ -1,0 +1,49 @@
+/* Which location a request belongs to: the site by its host, then the longest prefix of whole path
+ * segments.  Guards that apply before any endpoint (methods, later redirects and access rules)
+ * stand here too. */
+#ifndef RINGLET_HTTP_ROUTER_H
+#define RINGLET_HTTP_ROUTER_H
+
+#include "base/list.h"
+#include "http/endpoint.h"
+
+struct location {
+	struct list_node node; /* in its site, longest prefix first */
+	struct text prefix;    /* "/dynamic/"; copied */
+	const struct endpoint *endpoint;
+	void *state;
+};
+
+struct site {
+	struct list_node node;
+	struct text name; /* "*": any host; or "example.com"; copied */
+	struct list locations;
+};
+
+struct router {
+	struct list sites;
+};
+
+void router_init(struct router *router);
+
+/* Closes every endpoint and frees the sites. */
+void router_reset(struct router *router);
+
+/* NULL: out of memory. */
+struct site *router_add_site(struct router *router, struct text name);
+struct location *router_add_location(
+	struct site *site, struct text prefix, const struct endpoint *endpoint, void *state);
+
+/* The site named by `host` (its port is ignored, case too), else "*", else the first; NULL only
+ * when there is none. */
+const struct site *router_find_site(const struct router *router, struct text host);
+
+/* The longest location that begins `path`, or NULL. */
+const struct location *router_find_location(const struct site *site, struct text path);
+
+/* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
+ * checks the method, calls handle().  What needs no endpoint is answered here: 400 (path), 404, 405
+ * (with Allow), 414, 501. */
+void router_dispatch(const struct router *router, struct exchange *exchange);
+
+#endif

@@ -1,0 +1,48 @@
+/* A listening socket: made and bound by the supervisor, accepted from by each worker.
+ *
+ * A worker's listener hands over connections one at a time.  When descriptors run out it pauses,
+ * leaves the others in the backlog and tries again every 100 ms: nothing is reset, nothing spins.
+ */
+#ifndef RINGLET_NET_LISTENER_H
+#define RINGLET_NET_LISTENER_H
+
+#include "net/address.h"
+#include "proactor/proactor.h"
+
+/* Binds and listens: non-blocking, close-on-exec, TCP_NODELAY, SO_REUSEADDR, IPv6 only as IPv6;
+ * SO_REUSEPORT as asked for.  Returns the descriptor or a negative errno. */
+int listener_bind(const struct address *address, bool reuse_port, int backlog);
+
+/* Binds once without SO_REUSEPORT and lets go again: does anybody else hold the address?  0 or
+ * -EADDRINUSE, or another negative errno. */
+int listener_check(const struct address *address);
+
+struct listener;
+
+/* `fd` is the receiver's to close, by proactor_close(). */
+typedef void listener_accepted_fn(struct listener *listener, int fd);
+
+/* The last event of a listener, after listener_stop(). */
+typedef void listener_stopped_fn(struct listener *listener);
+
+struct listener {
+	struct proactor *proactor;
+	listener_accepted_fn *accepted;
+	listener_stopped_fn *stopped;
+	int fd;
+	bool paused, stopping;
+	struct op accept;
+	struct op retry; /* the timeout while descriptors are short */
+};
+
+void listener_start(struct listener *listener, struct proactor *proactor, int fd,
+	listener_accepted_fn *accepted, listener_stopped_fn *stopped);
+
+/* For a limit of our own: stops taking connections from the backlog, and takes them again. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
+/* Ends with stopped(); the descriptor stays open and is the caller's. */
+void listener_stop(struct listener *listener);
+
+#endif

@@ -1,0 +1,75 @@
+/* An ordered stream of bytes in both directions, over a connected socket.
+ *
+ * The owner is told what happened by one function, stream->event().  At most one send is in flight;
+ * receiving goes on beside it until it is paused.  Lifetime in one rule: after stream_close() the
+ * owner waits for STREAM_CLOSED, then frees.  A stream never calls event() from inside a call of
+ * its owner.
+ *
+ * The kind (plain; later TLS) is behind struct stream_kind, so that http1 does not know which. */
+#ifndef RINGLET_NET_STREAM_H
+#define RINGLET_NET_STREAM_H
+
+#include "proactor/proactor.h"
+
+enum stream_event {
+	STREAM_READY,    /* the handshake is done (kinds that have one) */
+	STREAM_RECEIVED, /* stream->received holds bytes, valid during the event */
+	STREAM_SENT,     /* the send or send_file moved everything */
+	STREAM_ENDED,    /* the peer ended its direction: no more RECEIVED */
+	STREAM_FAILED,   /* stream->error; once; only CLOSED can follow, after stream_close() */
+	STREAM_CLOSED,   /* the last event: nothing is in flight, the descriptor is closed */
+};
+
+struct stream;
+typedef void stream_event_fn(struct stream *stream, enum stream_event event);
+
+/* What a stream needs only while it sends; its owner lends it from its active block. */
+struct stream_output {
+	struct op op;
+	struct stream *stream;
+};
+
+struct stream {
+	struct proactor *proactor;
+	stream_event_fn *event;
+	struct stream_output *output; /* while a send is in flight */
+	struct text received;
+	struct op receive; /* receiving; then closing */
+	int fd;
+	int error;
+	bool paused;  /* no RECEIVED wanted for now */
+	bool ended;   /* the peer's end was seen */
+	bool closing; /* stream_close() was called */
+	bool failed;  /* FAILED was told */
+};
+
+/* Takes the connected, non-blocking `fd`.  Nothing is received before stream_receive(). */
+void stream_open(struct stream *stream, struct proactor *proactor, int fd, stream_event_fn *event);
+
+/* Begins to receive; RECEIVED events follow one another until pause, end or failure. */
+void stream_receive(struct stream *stream);
+
+/* No RECEIVED event comes after pause returned, until resume; bytes stay with the kernel or, up to
+ * a bound, with the proactor.  While paused the peer's end may go unnoticed. */
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
+
+/* Sends all of the vector (whose entries change meanwhile).  `more`: further bytes follow at once,
+ * as a head goes before its file.  Ends in SENT or FAILED. */
+void stream_send(struct stream *stream, struct stream_output *output, struct iovec *vector,
+	unsigned vector_count, bool more);
+
+/* Sends `length` bytes of `file` from `offset`.  FAILED with -ENODATA when the file is shorter. */
+void stream_send_file(struct stream *stream, struct stream_output *output, int file,
+	uint64_t offset, uint64_t length, bool more);
+
+/* Bytes of the send in flight that have left so far; 0 when none is in flight. */
+uint64_t stream_progress(const struct stream *stream);
+
+/* Ends the sending direction (FIN); no send may be in flight. */
+void stream_end(struct stream *stream);
+
+/* Ends everything, in whatever state; once.  CLOSED follows. */
+void stream_close(struct stream *stream);
+
+#endif

@@ -1,0 +1,78 @@
+/* What a backend is, private to this folder.
+ *
+ * proactor.c owns what is the same everywhere: op states, the queue of completed ops, timeouts and
+ * deadlines, waking from other threads, the loop.  A backend embeds a struct proactor as its first
+ * member, makes ops happen and hands them back with op_complete(), which never calls done()
+ * itself: the loop does, after wait() has returned. */
+#ifndef RINGLET_PROACTOR_BACKEND_H
+#define RINGLET_PROACTOR_BACKEND_H
+
+#include "proactor/pool.h"
+#include "proactor/proactor.h"
+
+struct backend {
+	const char *name;
+
+	/* Frees the whole object. */
+	void (*free)(struct proactor *);
+
+	/* Begins the op.  It may be completed at once (op_complete).  OP_TIMEOUT, OP_WAKE and
+	 * OP_WORK do not come here: proactor.c serves them. */
+	void (*submit)(struct proactor *, struct op *);
+
+	/* Called at most once per submission, only while the op is SUBMITTED. */
+	void (*cancel)(struct proactor *, struct op *);
+
+	/* Submits what is pending, waits at most wait_ns_max (0: not at all) until something
+	 * happens or the pool's event descriptor is readable, completes ops.  0 or a negative errno
+	 * that ends the loop. */
+	int (*wait)(struct proactor *, uint64_t wait_ns_max);
+
+	/* Monotonic and wall-clock time in ns. */
+	uint64_t (*monotonic_ns)(struct proactor *);
+	int64_t (*wall_ns)(struct proactor *);
+
+	int (*shutdown)(struct proactor *, int fd, int how);
+	int (*peer_address)(struct proactor *, int fd, struct sockaddr_storage *);
+
+	/* Runs work ops: on the thread pool, or (simulated) in wait(). */
+	void (*work)(struct proactor *, struct op *);
+};
+
+struct proactor {
+	const struct backend *backend;
+	struct list completed;       /* ops whose done() is due */
+	struct list timeouts;        /* OP_TIMEOUT, the next due first */
+	struct list deadline_queues; /* of deadline.h */
+	struct list wakes;           /* OP_WAKE ops waiting */
+	struct pool *pool;           /* also the way in for other threads */
+	size_t active_count;
+	uint64_t now_ns;
+	int64_t wall_ns;
+	bool stopping;
+};
+
+/* The members above; called first by a backend's constructor.  0 or a negative errno. */
+int proactor_init(struct proactor *proactor, const struct backend *backend, unsigned thread_count);
+
+/* Undoes proactor_init(): ends the pool's threads. */
+void proactor_reset(struct proactor *proactor);
+
+/* The op is over; its done() will run from the loop. */
+void op_complete(struct proactor *proactor, struct op *op, int64_t result);
+
+/* Shared by the two real backends: the clocks, shutdown(2), getpeername(2), the pool. */
+uint64_t real_monotonic_ns(struct proactor *proactor);
+int64_t real_wall_ns(struct proactor *proactor);
+int real_shutdown(struct proactor *proactor, int fd, int how);
+int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
+void real_work(struct proactor *proactor, struct op *op);
+
+/* Completes what the pool finished; for when pool_event_fd() is readable. */
+void real_collect(struct proactor *proactor);
+
+/* The constructors, one per backend. */
+int epoll_open(struct proactor **proactor, const struct proactor_options *options);
+int uring_open(struct proactor **proactor, const struct proactor_options *options);
+
+#endif

@@ -1,0 +1,456 @@
+/* What every backend shares: the life of an op, the loop, timeouts, waking from other threads.
+ *
+ * Ops that a backend completes wait in `completed` until the loop calls their done(): whatever
+ * done() does, no submit call ever runs another callback. */
+#include "proactor/proactor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+#include "base/metrics.h"
+#include "proactor/backend.h"
+#include "proactor/deadline.h"
+
+int proactor_init(struct proactor *proactor, const struct backend *backend, unsigned thread_count)
+{
+	*proactor = (struct proactor){ .backend = backend };
+	list_init(&proactor->completed);
+	list_init(&proactor->timeouts);
+	list_init(&proactor->deadline_queues);
+	list_init(&proactor->wakes);
+	proactor->now_ns = backend->monotonic_ns(proactor);
+	proactor->wall_ns = backend->wall_ns(proactor);
+	return pool_open(&proactor->pool, thread_count > 0 ? thread_count : 4);
+}
+
+void proactor_reset(struct proactor *proactor)
+{
+	pool_free(proactor->pool);
+	proactor->pool = NULL;
+}
+
+int proactor_open(struct proactor **proactor, enum backend_choice choice,
+	const struct proactor_options *options)
+{
+	assert(choice != BACKEND_AUTO);
+	if (choice == BACKEND_EPOLL)
+		return epoll_open(proactor, options);
+	return uring_open(proactor, options);
+}
+
+void proactor_free(struct proactor *proactor)
+{
+	assert(proactor->active_count == 0);
+	proactor->backend->free(proactor);
+}
+
+const char *proactor_backend_name(const struct proactor *proactor)
+{
+	return proactor->backend->name;
+}
+
+uint64_t proactor_now_ns(const struct proactor *proactor)
+{
+	return proactor->now_ns;
+}
+
+int64_t proactor_wall_ns(const struct proactor *proactor)
+{
+	return proactor->wall_ns;
+}
+
+size_t proactor_active_count(const struct proactor *proactor)
+{
+	return proactor->active_count;
+}
+
+int proactor_shutdown(struct proactor *proactor, int fd, int how)
+{
+	return proactor->backend->shutdown(proactor, fd, how);
+}
+
+int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)
+{
+	return proactor->backend->peer_address(proactor, fd, address);
+}
+
+/* --- the life of an op -------------------------------------------------------------------- */
+
+static void op_begin(struct proactor *proactor, struct op *op, enum op_kind kind, int fd)
+{
+	assert(op->state == OP_IDLE);
+	assert(op->done);
+	op->kind = (uint8_t)kind;
+	op->state = OP_SUBMITTED;
+	op->fd = fd;
+	op->result = 0;
+	op->moved = 0;
+	op->cancelled = false;
+	op->step = 0;
+	proactor->active_count++;
+	metrics_add(METRIC_OPS_SUBMITTED, 1);
+}
+
+void op_complete(struct proactor *proactor, struct op *op, int64_t result)
+{
+	assert(op->state == OP_SUBMITTED);
+	op->state = OP_COMPLETED;
+	op->result = result;
+	list_remove(&op->node);
+	list_append(&proactor->completed, &op->node);
+}
+
+static void op_finish(struct proactor *proactor, struct op *op)
+{
+	assert(op->state == OP_COMPLETED);
+	list_remove(&op->node);
+	op->state = OP_IDLE;
+	proactor->active_count--;
+	metrics_add(METRIC_OPS_COMPLETED, 1);
+	op->done(proactor, op);
+}
+
+void proactor_accept(struct proactor *proactor, struct op *op, int fd)
+{
+	op_begin(proactor, op, OP_ACCEPT, fd);
+	op->accept.fds = NULL;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_receive(struct proactor *proactor, struct op *op, int fd)
+{
+	op_begin(proactor, op, OP_RECEIVE, fd);
+	op->receive.loan = (struct text){ NULL, 0 };
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_send(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
+	unsigned vector_count, bool more)
+{
+	assert(vector_count > 0);
+	op_begin(proactor, op, OP_SEND, fd);
+	op->send.vector = vector;
+	op->send.vector_count = vector_count;
+	op->send.more = more;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int file, uint64_t offset,
+	uint64_t length, bool more)
+{
+	assert(length > 0);
+	op_begin(proactor, op, OP_SENDFILE, fd);
+	op->sendfile.file = file;
+	op->sendfile.more = more;
+	op->sendfile.offset = offset;
+	op->sendfile.length = length;
+	op->sendfile.pipe = NULL;
+	op->sendfile.piped = 0;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_open_file(struct proactor *proactor, struct op *op, int directory, const char *path,
+	const struct open_how *how)
+{
+	op_begin(proactor, op, OP_OPEN, directory);
+	op->open.path = path;
+	op->open.how = *how;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_stat(struct proactor *proactor, struct op *op, int fd, struct stat *stat)
+{
+	op_begin(proactor, op, OP_STAT, fd);
+	op->stat.stat = stat;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_read(struct proactor *proactor, struct op *op, int fd, void *bytes, size_t length,
+	uint64_t offset)
+{
+	op_begin(proactor, op, OP_READ, fd);
+	op->read.bytes = bytes;
+	op->read.length = length;
+	op->read.offset = offset;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_write(struct proactor *proactor, struct op *op, int fd, const void *bytes,
+	size_t length, uint64_t offset)
+{
+	op_begin(proactor, op, OP_WRITE, fd);
+	op->write.bytes = bytes;
+	op->write.length = length;
+	op->write.offset = offset;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_fsync(struct proactor *proactor, struct op *op, int fd)
+{
+	op_begin(proactor, op, OP_FSYNC, fd);
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_rename(
+	struct proactor *proactor, struct op *op, int directory, const char *from, const char *to)
+{
+	op_begin(proactor, op, OP_RENAME, directory);
+	op->rename.from = from;
+	op->rename.to = to;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_unlink(
+	struct proactor *proactor, struct op *op, int directory, const char *path, int flags)
+{
+	op_begin(proactor, op, OP_UNLINK, directory);
+	op->unlink.path = path;
+	op->unlink.flags = flags;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_close(struct proactor *proactor, struct op *op, int fd)
+{
+	op_begin(proactor, op, OP_CLOSE, fd);
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_poll(struct proactor *proactor, struct op *op, int fd, short events)
+{
+	op_begin(proactor, op, OP_POLL, fd);
+	op->poll.events = events;
+	proactor->backend->submit(proactor, op);
+}
+
+void proactor_work(struct proactor *proactor, struct op *op, op_work_fn *run, void *context)
+{
+	op_begin(proactor, op, OP_WORK, -1);
+	op->work.run = run;
+	op->work.context = context;
+	proactor->backend->work(proactor, op);
+}
+
+void proactor_cancel(struct proactor *proactor, struct op *op)
+{
+	if (op->state != OP_SUBMITTED || op->cancelled || op->kind == OP_CLOSE)
+		return;
+	op->cancelled = true;
+	metrics_add(METRIC_OPS_CANCELLED, 1);
+	switch ((enum op_kind)op->kind) {
+	case OP_TIMEOUT:
+	case OP_WAKE:
+		op_complete(proactor, op, -ECANCELED);
+		return;
+	case OP_WORK:
+		if (pool_withdraw(proactor->pool, op))
+			op_complete(proactor, op, -ECANCELED);
+		return;
+	case OP_ACCEPT:
+	case OP_RECEIVE:
+	case OP_SEND:
+	case OP_SENDFILE:
+	case OP_OPEN:
+	case OP_STAT:
+	case OP_READ:
+	case OP_WRITE:
+	case OP_FSYNC:
+	case OP_RENAME:
+	case OP_UNLINK:
+	case OP_CLOSE:
+	case OP_POLL:
+		proactor->backend->cancel(proactor, op);
+		return;
+	}
+}
+
+/* --- timeouts ----------------------------------------------------------------------------- */
+
+static struct op *op_of(struct list_node *node)
+{
+	return container_of(node, struct op, node);
+}
+
+/* Few are ever active at once (connections use deadlines): a sorted list serves. */
+void proactor_timeout(struct proactor *proactor, struct op *op, uint64_t delay_ns)
+{
+	struct list_node *later = proactor->timeouts.head.next;
+
+	op_begin(proactor, op, OP_TIMEOUT, -1);
+	op->timeout.due_ns = proactor->now_ns + delay_ns;
+	while (later != &proactor->timeouts.head &&
+		op_of(later)->timeout.due_ns <= op->timeout.due_ns)
+		later = later->next;
+	op->node.previous = later->previous;
+	op->node.next = later;
+	later->previous->next = &op->node;
+	later->previous = &op->node;
+}
+
+static void expire_timeouts(struct proactor *proactor)
+{
+	struct list_node *node = list_first(&proactor->timeouts);
+
+	while (node && op_of(node)->timeout.due_ns <= proactor->now_ns) {
+		op_complete(proactor, op_of(node), -ETIME);
+		node = list_first(&proactor->timeouts);
+	}
+}
+
+/* --- waking from other threads ------------------------------------------------------------ */
+
+void proactor_await_wake(struct proactor *proactor, struct op *op)
+{
+	bool woken = __atomic_exchange_n(&op->wake.woken, false, __ATOMIC_ACQUIRE);
+
+	op_begin(proactor, op, OP_WAKE, -1);
+	if (woken)
+		op_complete(proactor, op, 0);
+	else
+		list_append(&proactor->wakes, &op->node);
+}
+
+void proactor_wake(struct proactor *proactor, struct op *op)
+{
+	__atomic_store_n(&op->wake.woken, true, __ATOMIC_RELEASE);
+	pool_signal(proactor->pool);
+}
+
+static void complete_woken(struct proactor *proactor)
+{
+	list_for_each_safe (node, &proactor->wakes) {
+		struct op *op = op_of(node);
+
+		if (__atomic_exchange_n(&op->wake.woken, false, __ATOMIC_ACQUIRE))
+			op_complete(proactor, op, 0);
+	}
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static uint64_t wait_ns(struct proactor *proactor, uint64_t wait_ns_max)
+{
+	struct list_node *timeout = list_first(&proactor->timeouts);
+	uint64_t due_ns = deadlines_next_ns(proactor);
+	uint64_t now_ns, remaining_ns;
+
+	if (!list_is_empty(&proactor->completed))
+		return 0;
+	if (timeout && op_of(timeout)->timeout.due_ns < due_ns)
+		due_ns = op_of(timeout)->timeout.due_ns;
+	if (due_ns == UINT64_MAX)
+		return wait_ns_max;
+	now_ns = proactor->backend->monotonic_ns(proactor); /* the done()s of this turn took time */
+	remaining_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	return remaining_ns < wait_ns_max ? remaining_ns : wait_ns_max;
+}
+
+/* Only what was completed before: a done() that completes another op does not starve the rest. */
+static void finish_completed(struct proactor *proactor)
+{
+	struct list due;
+	struct list_node *node;
+
+	list_move_all(&due, &proactor->completed);
+	while ((node = list_take_first(&due)))
+		op_finish(proactor, op_of(node));
+}
+
+int proactor_turn(struct proactor *proactor, uint64_t wait_ns_max)
+{
+	int r = proactor->backend->wait(proactor, wait_ns(proactor, wait_ns_max));
+
+	if (r < 0)
+		return r;
+	metrics_add(METRIC_TURNS, 1);
+	proactor->now_ns = proactor->backend->monotonic_ns(proactor);
+	proactor->wall_ns = proactor->backend->wall_ns(proactor);
+	complete_woken(proactor);
+	expire_timeouts(proactor);
+	finish_completed(proactor);
+	deadlines_expire(proactor);
+	return 0;
+}
+
+int proactor_run(struct proactor *proactor)
+{
+	proactor->stopping = false;
+	while (!proactor->stopping) {
+		int r = proactor_turn(proactor, PROACTOR_WAIT_FOREVER);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void proactor_stop(struct proactor *proactor)
+{
+	proactor->stopping = true;
+}
+
+/* --- shared by the real backends ---------------------------------------------------------- */
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+uint64_t real_monotonic_ns(struct proactor *proactor)
+{
+	(void)proactor;
+	return (uint64_t)clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t real_wall_ns(struct proactor *proactor)
+{
+	(void)proactor;
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int real_shutdown(struct proactor *proactor, int fd, int how)
+{
+	(void)proactor;
+	return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)
+{
+	socklen_t size = sizeof(*address);
+
+	(void)proactor;
+	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+	return getpeername(fd, (struct sockaddr *)address, &size) < 0 ? -errno : 0;
+}
+
+static int64_t run_work(struct op *op)
+{
+	return op->work.run(op->work.context);
+}
+
+void real_work(struct proactor *proactor, struct op *op)
+{
+	int r = pool_submit(proactor->pool, op, run_work);
+
+	if (r < 0)
+		op_complete(proactor, op, r);
+}
+
+void real_collect(struct proactor *proactor)
+{
+	struct list finished;
+	struct list_node *node;
+
+	list_init(&finished);
+	pool_collect(proactor->pool, &finished);
+	while ((node = list_take_first(&finished))) {
+		struct op *op = op_of(node);
+
+		if (op->kind == OP_WORK)
+			metrics_add(METRIC_POOL_WORKS, 1);
+		op_complete(proactor, op, op->result);
+	}
+}
