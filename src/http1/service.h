@@ -14,6 +14,7 @@ struct http1_options {
 	uint64_t keep_alive_requests;
 	uint64_t header_timeout_ns, body_timeout_ns, idle_timeout_ns, send_timeout_ns;
 	bool keep_alive;
+	bool server_field; /* "Server: Ringlet" */
 };
 
 struct http1_service;

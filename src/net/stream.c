@@ -1,1 +1,155 @@
-/* To be written. */
+/* A plain stream: a receive op that follows itself, at most one send beside it, and a close that
+ * waits for both.
+ *
+ * The receive op is the stream's own, the output its owner's.  Events are told from done()s only,
+ * and after an event the stream looks again at what its owner asked for meanwhile: close, pause. */
+#include "net/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static void receive_done(struct proactor *proactor, struct op *op);
+
+void stream_open(struct stream *stream, struct proactor *proactor, int fd, stream_event_fn *event)
+{
+	*stream = (struct stream){ .proactor = proactor, .event = event, .fd = fd };
+	op_init(&stream->receive, receive_done);
+}
+
+static void close_done(struct proactor *proactor, struct op *op)
+{
+	struct stream *stream = container_of(op, struct stream, receive);
+
+	(void)proactor;
+	stream->fd = -1;
+	stream->event(stream, STREAM_CLOSED);
+}
+
+/* The descriptor may go when no op works on it any more. */
+static void close_if_quiet(struct stream *stream)
+{
+	if (op_is_active(&stream->receive) || stream->output)
+		return;
+	op_init(&stream->receive, close_done);
+	proactor_close(stream->proactor, &stream->receive, stream->fd);
+}
+
+static void tell_failure(struct stream *stream, int64_t error)
+{
+	if (stream->failed)
+		return;
+	stream->failed = true;
+	stream->error = (int)error;
+	stream->event(stream, STREAM_FAILED);
+}
+
+static void tell_received(struct stream *stream, struct text loan)
+{
+	stream->received = loan;
+	stream->event(stream, STREAM_RECEIVED);
+	stream->received = (struct text){ NULL, 0 };
+	if (!stream->closing && !stream->paused && !op_is_active(&stream->receive))
+		proactor_receive(stream->proactor, &stream->receive, stream->fd);
+}
+
+static void tell_end(struct stream *stream)
+{
+	stream->ended = true;
+	stream->event(stream, STREAM_ENDED);
+}
+
+static void receive_done(struct proactor *proactor, struct op *op)
+{
+	struct stream *stream = container_of(op, struct stream, receive);
+
+	(void)proactor;
+	if (stream->closing) {
+		close_if_quiet(stream);
+		return;
+	}
+	if (op->result > 0)
+		tell_received(stream, op->receive.loan);
+	else if (op->result == 0)
+		tell_end(stream);
+	else
+		tell_failure(stream, op->result);
+}
+
+void stream_receive(struct stream *stream)
+{
+	assert(!stream->paused && !stream->ended && !stream->closing);
+	proactor_receive(stream->proactor, &stream->receive, stream->fd);
+}
+
+void stream_pause(struct stream *stream)
+{
+	assert(!op_is_active(&stream->receive));
+	stream->paused = true;
+}
+
+void stream_resume(struct stream *stream)
+{
+	assert(stream->paused);
+	stream->paused = false;
+	if (!stream->ended && !stream->failed && !stream->closing)
+		proactor_receive(stream->proactor, &stream->receive, stream->fd);
+}
+
+static void output_done(struct proactor *proactor, struct op *op)
+{
+	struct stream *stream = container_of(op, struct stream_output, op)->stream;
+
+	(void)proactor;
+	stream->output = NULL;
+	if (stream->closing)
+		close_if_quiet(stream);
+	else if (op->result < 0)
+		tell_failure(stream, op->result);
+	else
+		stream->event(stream, STREAM_SENT);
+}
+
+static void take_output(struct stream *stream, struct stream_output *output)
+{
+	assert(!stream->output && !stream->closing);
+	output->stream = stream;
+	op_init(&output->op, output_done);
+	stream->output = output;
+}
+
+void stream_send(struct stream *stream, struct stream_output *output, struct iovec *vector,
+	unsigned vector_count, bool more)
+{
+	take_output(stream, output);
+	proactor_send(stream->proactor, &output->op, stream->fd, vector, vector_count, more);
+}
+
+void stream_send_file(struct stream *stream, struct stream_output *output, int file,
+	uint64_t offset, uint64_t length, bool more)
+{
+	take_output(stream, output);
+	proactor_sendfile(stream->proactor, &output->op, stream->fd, file, offset, length, more);
+}
+
+uint64_t stream_progress(const struct stream *stream)
+{
+	return stream->output ? stream->output->op.moved : 0;
+}
+
+void stream_end(struct stream *stream)
+{
+	assert(!stream->output && !stream->closing);
+	/* A peer that is gone shows itself to the receive. */
+	proactor_shutdown(stream->proactor, stream->fd, SHUT_WR);
+}
+
+/* No shutdown(2) first: the cancelled ops end by themselves, as the sockets are non-blocking. */
+void stream_close(struct stream *stream)
+{
+	assert(!stream->closing);
+	stream->closing = true;
+	proactor_cancel(stream->proactor, &stream->receive);
+	if (stream->output)
+		proactor_cancel(stream->proactor, &stream->output->op);
+	close_if_quiet(stream);
+}

@@ -5,14 +5,14 @@
  * owner waits for STREAM_CLOSED, then frees.  A stream never calls event() from inside a call of
  * its owner.
  *
- * The kind (plain; later TLS) is behind struct stream_kind, so that http1 does not know which. */
+ * Today every stream is plain: what is received and sent is what stands on the wire.  TLS will be
+ * another implementation of these calls; nothing above may assume that it sees the socket. */
 #ifndef RINGLET_NET_STREAM_H
 #define RINGLET_NET_STREAM_H
 
 #include "proactor/proactor.h"
 
 enum stream_event {
-	STREAM_READY,    /* the handshake is done (kinds that have one) */
 	STREAM_RECEIVED, /* stream->received holds bytes, valid during the event */
 	STREAM_SENT,     /* the send or send_file moved everything */
 	STREAM_ENDED,    /* the peer ended its direction: no more RECEIVED */
@@ -34,7 +34,7 @@ struct stream {
 	stream_event_fn *event;
 	struct stream_output *output; /* while a send is in flight */
 	struct text received;
-	struct op receive; /* receiving; then closing */
+	struct op receive; /* then, when all else has ended, the close */
 	int fd;
 	int error;
 	bool paused;  /* no RECEIVED wanted for now */
@@ -49,8 +49,8 @@ void stream_open(struct stream *stream, struct proactor *proactor, int fd, strea
 /* Begins to receive; RECEIVED events follow one another until pause, end or failure. */
 void stream_receive(struct stream *stream);
 
-/* No RECEIVED event comes after pause returned, until resume; bytes stay with the kernel or, up to
- * a bound, with the proactor.  While paused the peer's end may go unnoticed. */
+/* To be called from within a RECEIVED event: the next one comes after resume.  Meanwhile bytes stay
+ * with the kernel or, up to a bound, with the proactor, and the peer's end goes unnoticed. */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 

@@ -88,6 +88,9 @@ size_t proactor_active_count(const struct proactor *proactor);
  * end the op and leave the connections queued. */
 void proactor_accept(struct proactor *proactor, struct op *op, int fd);
 
+/* No loan is longer than this. */
+enum { PROACTOR_LOAN_LENGTH_MAX = 16384 };
+
 /* Waits for bytes.  result: their count, lent as op->receive.loan until done() returns; 0 when the
  * peer ended its sending direction. */
 void proactor_receive(struct proactor *proactor, struct op *op, int fd);
