@@ -1,1 +1,174 @@
-/* To be written. */
+/* Addresses as text and back.
+ *
+ * Hosts are numeric: a name that needs a resolver would block the start and could mean another
+ * address tomorrow.  The same text goes in (configuration, messages) and out (logs, the ready
+ * line), so that what a log shows can be pasted into a configuration. */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
+
+static const char UNIX_PREFIX[] = "unix:";
+
+static int parse_unix(struct address *address, struct text path, const char **expected)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&address->storage;
+
+	if (path.length == 0 || path.length >= sizeof(un->sun_path)) {
+		*expected = "unix: and a path of 1 to 107 bytes";
+		return -EINVAL;
+	}
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path.bytes, path.length);
+	address->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.length + 1);
+	return 0;
+}
+
+static int parse_port(in_port_t *port, struct text digits, const char **expected)
+{
+	uint64_t number;
+
+	if (text_to_number(&number, digits) < 0 || number > 65535) {
+		*expected = "a port from 0 (any free one) to 65535 after the last colon";
+		return -EINVAL;
+	}
+	*port = htons((uint16_t)number);
+	return 0;
+}
+
+static int parse_host(struct address *address, struct text host, in_port_t port)
+{
+	struct sockaddr_in *ipv4 = (struct sockaddr_in *)&address->storage;
+	struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&address->storage;
+	char string[INET6_ADDRSTRLEN] = "";
+	bool bracketed =
+		host.length >= 2 && host.bytes[0] == '[' && host.bytes[host.length - 1] == ']';
+
+	if (bracketed)
+		host = text_from(text_first(host, host.length - 1), 1);
+	if (host.length == 0 || host.length >= sizeof(string))
+		return -EINVAL;
+	memcpy(string, host.bytes, host.length);
+	if (!bracketed && inet_pton(AF_INET, string, &ipv4->sin_addr) == 1) {
+		ipv4->sin_family = AF_INET;
+		ipv4->sin_port = port;
+		address->size = sizeof(*ipv4);
+		return 0;
+	}
+	if (bracketed && inet_pton(AF_INET6, string, &ipv6->sin6_addr) == 1) {
+		ipv6->sin6_family = AF_INET6;
+		ipv6->sin6_port = port;
+		address->size = sizeof(*ipv6);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int parse_internet(struct address *address, struct text name, const char **expected)
+{
+	size_t colon = name.length;
+	in_port_t port;
+	int r;
+
+	while (colon > 0 && name.bytes[colon - 1] != ':')
+		colon--;
+	if (colon > 0) {
+		r = parse_port(&port, text_from(name, colon), expected);
+		if (r < 0)
+			return r;
+		r = parse_host(address, text_first(name, colon - 1), port);
+		if (r == 0)
+			return 0;
+	}
+	*expected = "\"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:path\"";
+	return -EINVAL;
+}
+
+int address_parse(struct address *address, struct text name, const char **expected)
+{
+	struct address parsed = { .size = 0 };
+	struct text prefix = text_literal(UNIX_PREFIX);
+	int r;
+
+	if (name.length >= sizeof(parsed.name) || text_find(name, '\0') < name.length) {
+		*expected = "an address shorter than 128 bytes";
+		return -EINVAL;
+	}
+	if (text_starts_with(name, prefix))
+		r = parse_unix(&parsed, text_from(name, prefix.length), expected);
+	else
+		r = parse_internet(&parsed, name, expected);
+	if (r < 0)
+		return r;
+	memcpy(parsed.name, name.bytes, name.length);
+	*address = parsed;
+	return 0;
+}
+
+static void append_ipv6(struct buffer *buffer, const struct in6_addr *host)
+{
+	char string[INET6_ADDRSTRLEN];
+
+	if (IN6_IS_ADDR_V4MAPPED(host))
+		inet_ntop(AF_INET, &host->s6_addr[12], string, sizeof(string));
+	else
+		inet_ntop(AF_INET6, host, string, sizeof(string));
+	buffer_append_string(buffer, string);
+}
+
+void address_append_host(struct buffer *buffer, const struct sockaddr_storage *storage)
+{
+	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)storage;
+	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)storage;
+	char string[INET_ADDRSTRLEN];
+
+	switch (storage->ss_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &ipv4->sin_addr, string, sizeof(string));
+		buffer_append_string(buffer, string);
+		return;
+	case AF_INET6:
+		append_ipv6(buffer, &ipv6->sin6_addr);
+		return;
+	case AF_UNIX:
+		buffer_append_string(buffer, UNIX_PREFIX);
+		return;
+	default:
+		buffer_append_byte(buffer, '-');
+	}
+}
+
+void address_append(struct buffer *buffer, const struct sockaddr_storage *storage)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)storage;
+	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)storage;
+	bool bracketed = storage->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr);
+
+	if (bracketed)
+		buffer_append_byte(buffer, '[');
+	address_append_host(buffer, storage);
+	if (bracketed)
+		buffer_append_byte(buffer, ']');
+	if (storage->ss_family == AF_UNIX) {
+		buffer_append(buffer,
+			(struct text){ un->sun_path, strnlen(un->sun_path, sizeof(un->sun_path)) });
+	} else {
+		buffer_append_byte(buffer, ':');
+		buffer_append_number(buffer, address_port(storage));
+	}
+}
+
+unsigned address_port(const struct sockaddr_storage *storage)
+{
+	switch (storage->ss_family) {
+	case AF_INET:
+		return ntohs(((const struct sockaddr_in *)storage)->sin_port);
+	case AF_INET6:
+		return ntohs(((const struct sockaddr_in6 *)storage)->sin6_port);
+	default:
+		return 0;
+	}
+}

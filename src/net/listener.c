@@ -1,1 +1,136 @@
-/* To be written. */
+/* Accepting from a listening socket, by one op at a time.
+ *
+ * The accept op is armed again after each batch unless somebody paused; running out of descriptors
+ * arms a timeout instead, so that at most one of the two is active.  Stopping sweeps: an accept
+ * submitted and cancelled at once takes what stands in the backlog without waiting for more, so
+ * that no connection which the kernel has completed already is reset when the socket closes. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define RETRY_NS 100000000u
+
+/* Clients that never cease to connect must not keep a listener from stopping. */
+enum { SWEEPS_MAX = 16 };
+
+static void arm(struct listener *listener)
+{
+	proactor_accept(listener->proactor, &listener->accept, listener->fd);
+}
+
+static void sweep(struct listener *listener)
+{
+	listener->sweeps--;
+	arm(listener);
+	proactor_cancel(listener->proactor, &listener->accept);
+}
+
+static void hand_over(struct listener *listener, size_t count)
+{
+	listener->starved = false;
+	for (size_t i = 0; i < count; i++)
+		listener->accepted(listener, listener->accept.accept.fds[i]);
+}
+
+/* A connection that died in the backlog says nothing about the next one; anything else means that
+ * accepting at once would fail again. */
+static void recover(struct listener *listener, int error)
+{
+	if (error == -ECONNABORTED || error == -EPROTO) {
+		arm(listener);
+		return;
+	}
+	metrics_add(METRIC_ACCEPT_PAUSES, 1);
+	if (!listener->starved)
+		log_warning("accepting pauses until descriptors are free: %s", strerror(-error));
+	listener->starved = true;
+	proactor_timeout(listener->proactor, &listener->retry, RETRY_NS);
+}
+
+/* A cancelled accept has left in the backlog what came while it was not looked at. */
+static void sweep_or_end(struct listener *listener, int64_t result)
+{
+	bool first = result == -ECANCELED && listener->sweeps == SWEEPS_MAX;
+
+	if ((first || result > 0) && listener->sweeps > 0 && !listener->paused)
+		sweep(listener);
+	else
+		listener->stopped(listener);
+}
+
+static void on_accept_done(struct proactor *proactor, struct op *op)
+{
+	struct listener *listener = container_of(op, struct listener, accept);
+
+	(void)proactor;
+	if (op->result > 0)
+		hand_over(listener, (size_t)op->result);
+	if (op_is_active(&listener->retry))
+		return; /* accepted() stopped the listener: the timeout ends it */
+	if (listener->stopping) {
+		sweep_or_end(listener, op->result);
+		return;
+	}
+	if (listener->paused)
+		return;
+	if (op->result > 0 || op->result == -ECANCELED)
+		arm(listener);
+	else
+		recover(listener, (int)op->result);
+}
+
+static void on_retry_done(struct proactor *proactor, struct op *op)
+{
+	struct listener *listener = container_of(op, struct listener, retry);
+
+	(void)proactor;
+	if (listener->stopping)
+		listener->stopped(listener);
+	else if (!listener->paused)
+		arm(listener);
+}
+
+void listener_start(struct listener *listener, struct proactor *proactor, int fd,
+	listener_accepted_fn *accepted, listener_stopped_fn *stopped)
+{
+	*listener = (struct listener){
+		.proactor = proactor,
+		.accepted = accepted,
+		.stopped = stopped,
+		.fd = fd,
+	};
+	op_init(&listener->accept, on_accept_done);
+	op_init(&listener->retry, on_retry_done);
+	arm(listener);
+}
+
+void listener_pause(struct listener *listener)
+{
+	listener->paused = true;
+	proactor_cancel(listener->proactor, &listener->accept);
+}
+
+void listener_resume(struct listener *listener)
+{
+	listener->paused = false;
+	if (!listener->stopping && !op_is_active(&listener->accept) &&
+		!op_is_active(&listener->retry))
+		arm(listener);
+}
+
+/* One of the two ops is always made to end, so that stopped() is never called from in here. */
+void listener_stop(struct listener *listener)
+{
+	listener->stopping = true;
+	listener->sweeps = SWEEPS_MAX;
+	if (op_is_active(&listener->accept))
+		proactor_cancel(listener->proactor, &listener->accept);
+	else if (op_is_active(&listener->retry))
+		proactor_cancel(listener->proactor, &listener->retry);
+	else
+		proactor_timeout(listener->proactor, &listener->retry, 0);
+}

@@ -10,11 +10,12 @@
 #include "proactor/proactor.h"
 
 /* Binds and listens: non-blocking, close-on-exec, TCP_NODELAY, SO_REUSEADDR, IPv6 only as IPv6;
- * SO_REUSEPORT as asked for.  Returns the descriptor or a negative errno. */
+ * SO_REUSEPORT as asked for.  The file of an AF_UNIX socket that nobody listens on any more is
+ * replaced.  Returns the descriptor or a negative errno. */
 int listener_bind(const struct address *address, bool reuse_port, int backlog);
 
 /* Binds once without SO_REUSEPORT and lets go again: does anybody else hold the address?  0 or
- * -EADDRINUSE, or another negative errno. */
+ * -EADDRINUSE, or another negative errno; -EEXIST when an AF_UNIX path is no socket. */
 int listener_check(const struct address *address);
 
 struct listener;
@@ -31,6 +32,8 @@ struct listener {
 	listener_stopped_fn *stopped;
 	int fd;
 	bool paused, stopping;
+	bool starved;    /* descriptors ran out and nothing was accepted since */
+	unsigned sweeps; /* while stopping: how often the backlog may still be emptied */
 	struct op accept;
 	struct op retry; /* the timeout while descriptors are short */
 };
@@ -42,7 +45,8 @@ void listener_start(struct listener *listener, struct proactor *proactor, int fd
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
-/* Ends with stopped(); the descriptor stays open and is the caller's. */
+/* Accepts what is queued already (unless paused), then ends with stopped(); the descriptor stays
+ * open and is the caller's. */
 void listener_stop(struct listener *listener);
 
 #endif

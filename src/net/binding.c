@@ -1,0 +1,118 @@
+/* Making listening sockets: the half of listener.h that the supervisor uses, before any loop is.
+ *
+ * An internet address is checked by binding it, an AF_UNIX path by connecting to it, because its
+ * file outlives the server that made it. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+
+#include "base/owned.h"
+
+static int set_option(int fd, int level, int option)
+{
+	int yes = 1;
+
+	return setsockopt(fd, level, option, &yes, sizeof(yes)) < 0 ? -errno : 0;
+}
+
+static int set_options(int fd, int family, bool reuse_port)
+{
+	int r;
+
+	if (family == AF_UNIX)
+		return 0;
+	r = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (r == 0 && reuse_port)
+		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (r == 0 && family == AF_INET6)
+		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (r == 0)
+		r = set_option(fd, IPPROTO_TCP, TCP_NODELAY); /* inherited by what is accepted */
+	return r;
+}
+
+static int open_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int bind_socket(const struct address *address, bool reuse_port)
+{
+	auto_fd fd = open_socket(address->storage.ss_family);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = set_options(fd, address->storage.ss_family, reuse_port);
+	if (r < 0)
+		return r;
+	if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+/* A path can be bound when it does not exist, or is the socket of a server that is gone: nobody
+ * answers there. */
+static int check_unix(const struct address *address)
+{
+	const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
+	struct stat stat;
+	auto_fd fd = -1;
+
+	if (lstat(path, &stat) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(stat.st_mode))
+		return -EEXIST;
+	fd = open_socket(AF_UNIX);
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0)
+		return -EADDRINUSE;
+	/* A full backlog (EAGAIN) belongs to somebody, too. */
+	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
+}
+
+int listener_check(const struct address *address)
+{
+	auto_fd fd = -1;
+
+	if (address->storage.ss_family == AF_UNIX)
+		return check_unix(address);
+	fd = bind_socket(address, false);
+	return fd < 0 ? fd : 0;
+}
+
+static int remove_stale_socket(const struct address *address)
+{
+	int r = check_unix(address);
+
+	if (r < 0)
+		return r;
+	if (unlink(((const struct sockaddr_un *)&address->storage)->sun_path) < 0 &&
+		errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int listener_bind(const struct address *address, bool reuse_port, int backlog)
+{
+	auto_fd fd = -1;
+
+	if (address->storage.ss_family == AF_UNIX) {
+		int r = remove_stale_socket(address);
+
+		if (r < 0)
+			return r;
+	}
+	fd = bind_socket(address, reuse_port);
+	if (fd < 0)
+		return fd;
+	if (listen(fd, backlog) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
