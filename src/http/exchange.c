@@ -1,1 +1,180 @@
-/* To be written. */
+/* The exchange: what endpoints call, put on top of what a wire does.
+ *
+ * Nothing here knows a wire.  The wire embeds the exchange in memory that it reuses from request to
+ * request, so exchange_init() sets single members and leaves the arrays as they are: their counts
+ * and lengths say how much of them is true.
+ *
+ * Whatever is added to the response is copied into the response's own memory, filtered: no byte
+ * that could end a field line gets into one, wherever it came from (RFC 9110 §5.5). */
+#include "http/exchange.h"
+
+#include <assert.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "http/status.h"
+
+static void init_request(struct request *request)
+{
+	request->method = METHOD_UNKNOWN;
+	request->version = HTTP_1_1;
+	request->line = (struct text){ 0 };
+	request->target = (struct text){ 0 };
+	request->query = (struct text){ 0 };
+	request->host = (struct text){ 0 };
+	request->path = (struct text){ 0 };
+	request->content_length = 0;
+	request->expects_continue = false;
+	request->field_count = 0;
+}
+
+static void init_response(struct response *response)
+{
+	response->status = 0;
+	response->body = NULL;
+	response->length = 0;
+	response->field_count = 0;
+	buffer_init(&response->memory, response->bytes, sizeof(response->bytes));
+}
+
+void exchange_init(
+	struct exchange *exchange, const struct exchange_wire *wire, struct proactor *proactor)
+{
+	exchange->wire = wire;
+	exchange->proactor = proactor;
+	exchange->location = NULL;
+	exchange->sink = NULL;
+	exchange->body_length_max = 0;
+	exchange->started_ns = 0;
+	exchange->sent_length = 0;
+	exchange->peer = NULL;
+	exchange->answered = false;
+	exchange->cancelled = false;
+	init_request(&exchange->request);
+	init_response(&exchange->response);
+}
+
+void *exchange_scratch(struct exchange *exchange, size_t size)
+{
+	assert(size <= sizeof(exchange->scratch));
+	return exchange->scratch;
+}
+
+struct text exchange_copy(struct exchange *exchange, struct text bytes)
+{
+	struct buffer *memory = &exchange->response.memory;
+	size_t start = memory->length;
+
+	buffer_append(memory, bytes);
+	return text_from(buffer_text(memory), start);
+}
+
+static bool is_control(char byte)
+{
+	return ((unsigned char)byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
+static struct text copy_without_controls(struct buffer *memory, struct text text)
+{
+	size_t start = memory->length;
+
+	for (size_t i = 0; i < text.length; i++) {
+		if (!is_control(text.bytes[i]))
+			buffer_append_byte(memory, text.bytes[i]);
+	}
+	return text_trim(text_from(buffer_text(memory), start));
+}
+
+static bool add_field(struct response *response, struct text name, struct text value)
+{
+	struct buffer *memory = &response->memory;
+	struct field *field = &response->fields[response->field_count];
+
+	if (response->field_count == RESPONSE_FIELDS_MAX ||
+		name.length + value.length > buffer_room(memory))
+		return false;
+	field->name = copy_without_controls(memory, name);
+	field->value = copy_without_controls(memory, value);
+	response->field_count++;
+	return true;
+}
+
+void exchange_add_field(struct exchange *exchange, struct text name, struct text value)
+{
+	assert(!exchange->answered);
+	assert(name.length > 0);
+	if (!add_field(&exchange->response, name, value))
+		log_warning("no room for the field %.*s in the response to %.*s",
+			TEXT_ARGUMENTS(name), TEXT_ARGUMENTS(exchange->request.line));
+}
+
+void exchange_answer(
+	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length)
+{
+	struct response *response = &exchange->response;
+
+	assert(!exchange->answered);
+	assert(body || length == 0);
+	exchange->answered = true;
+	response->status = status;
+	response->body = body;
+	response->length = length;
+	exchange->wire->answered(exchange);
+}
+
+static int memory_produce(struct body_source *source, struct body_piece *piece, size_t length_max)
+{
+	struct memory_source *memory = container_of(source, struct memory_source, source);
+
+	piece->fd = -1;
+	piece->bytes = text_first(memory->bytes, length_max);
+	memory->bytes = text_from(memory->bytes, piece->bytes.length);
+	return memory->bytes.length == 0 ? BODY_LAST : BODY_PIECE;
+}
+
+/* The source is a part of the exchange, and its bytes are somebody else's. */
+static void memory_release(struct body_source *source)
+{
+	(void)source;
+}
+
+void exchange_answer_bytes(
+	struct exchange *exchange, unsigned status, struct text media_type, struct text bytes)
+{
+	struct memory_source *memory = &exchange->response.from_memory;
+
+	*memory = (struct memory_source){
+		.source = { .produce = memory_produce, .release = memory_release },
+		.bytes = bytes,
+	};
+	if (media_type.length > 0)
+		exchange_add_field(exchange, text_literal("Content-Type"), media_type);
+	exchange_answer(exchange, status, &memory->source, (int64_t)bytes.length);
+}
+
+void exchange_answer_error(struct exchange *exchange, unsigned status)
+{
+	assert(status_has_content(status));
+	exchange_answer_bytes(
+		exchange, status, text_literal("text/plain; charset=utf-8"), status_body(status));
+}
+
+void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location)
+{
+	if (!add_field(&exchange->response, text_literal("Location"), location))
+		status = 414;
+	exchange_answer_error(exchange, status);
+}
+
+void exchange_receive(struct exchange *exchange, struct body_sink *sink, uint64_t length_max)
+{
+	assert(!exchange->sink);
+	exchange->sink = sink;
+	exchange->body_length_max = length_max;
+	exchange->wire->body_wanted(exchange);
+}
+
+void exchange_consumed(struct exchange *exchange, size_t length)
+{
+	exchange->wire->body_consumed(exchange, length);
+}

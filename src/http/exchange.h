@@ -74,8 +74,9 @@ void exchange_init(
  *	struct lookup *lookup = exchange_scratch(exchange, sizeof(*lookup)); */
 void *exchange_scratch(struct exchange *exchange, size_t size);
 
-/* Name and value are copied.  The names of framing (Content-Length, Transfer-Encoding, Connection,
- * Date, Server) are the wire's and must not be added. */
+/* Name and value are copied, without control bytes: whatever a value is made of, it stays one line.
+ * What finds no room is left out whole, with a warning.  The names of framing (Content-Length,
+ * Transfer-Encoding, Connection, Date, Server) are the wire's and must not be added. */
 void exchange_add_field(struct exchange *exchange, struct text name, struct text value);
 
 /* Answers with `length` bytes of `body` (-1: unknown; chunked in HTTP/1.1, close-delimited in 1.0).
@@ -83,15 +84,15 @@ void exchange_add_field(struct exchange *exchange, struct text name, struct text
 void exchange_answer(
 	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length);
 
-/* Answers with bytes that stay valid until the exchange is over (static memory, or memory taken by
- * exchange_copy). */
+/* Answers with bytes (of that media type; empty: unsaid) that stay valid until the exchange is over
+ * (static memory, or memory taken by exchange_copy). */
 void exchange_answer_bytes(
 	struct exchange *exchange, unsigned status, struct text media_type, struct text bytes);
 
 /* "404 Not Found\n" as text/plain. */
 void exchange_answer_error(struct exchange *exchange, unsigned status);
 
-/* 301 and the like: `location` is copied. */
+/* 301 and the like: `location` is copied.  One that finds no room is answered with 414. */
 void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location);
 
 /* Copies bytes into the response's own memory; what does not fit is cut. */

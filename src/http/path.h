@@ -7,7 +7,8 @@
 /* Percent-decodes `raw` (the target up to its "?") once, into `path`, and resolves "." and ".."
  * segments; ".." at the top stays at the top.  The result begins with "/"; a trailing slash, or a
  * last segment "." or "..", leaves a trailing slash; empty segments ("//") are merged into one
- * slash.  0, or -EINVAL: not beginning with "/", a broken escape, %2F or %00, a control byte. */
+ * slash.  `path` must be empty; when it overflows, `truncated` is set and its contents are of no
+ * use. 0, or -EINVAL: not beginning with "/", a broken escape, %2F or %00, a control byte. */
 int path_normalize(struct buffer *path, struct text raw);
 
 /* Is there a segment that begins with "."?  "/.well-known" at the top is not counted. */

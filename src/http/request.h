@@ -23,7 +23,7 @@ struct request {
 	enum method method;
 	enum http_version version;
 	struct text line;   /* "GET /a?b HTTP/1.1", as received: for logs and echo */
-	struct text target; /* "/a?b" */
+	struct text target; /* "/a?b"; of "http://host/a?b" only that part; "*" */
 	struct text query;  /* "b"; without the question mark */
 	struct text host;   /* the value of Host or the authority, port included; may be empty */
 	struct text path;   /* decoded, dot segments resolved, begins with "/" */

@@ -1,1 +1,245 @@
-/* To be written. */
+/* The router: sites by name, in each the locations sorted by the length of their prefix, longest
+ * first, so that the first that matches is the right one.  A configuration has a handful of each,
+ * which a list searches well enough.
+ *
+ * The router owns sites, locations and the texts in them, and closes the endpoints' states. */
+#include "http/router.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/owned.h"
+#include "http/path.h"
+
+void router_init(struct router *router)
+{
+	list_init(&router->sites);
+}
+
+static void free_location(struct location *location)
+{
+	if (location->endpoint->close)
+		location->endpoint->close(location->state);
+	free((char *)location->prefix.bytes);
+	free(location);
+}
+
+static void free_site(struct site *site)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&site->locations)))
+		free_location(container_of(node, struct location, node));
+	free((char *)site->name.bytes);
+	free(site);
+}
+
+void router_reset(struct router *router)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&router->sites)))
+		free_site(container_of(node, struct site, node));
+}
+
+/* One byte more than the text, so that an empty one is not NULL either. */
+static char *copy_bytes(struct text text)
+{
+	char *bytes = malloc(text.length + 1);
+
+	if (!bytes)
+		return NULL;
+	if (text.length > 0)
+		memcpy(bytes, text.bytes, text.length);
+	bytes[text.length] = '\0';
+	return bytes;
+}
+
+struct site *router_add_site(struct router *router, struct text name)
+{
+	auto_free char *copy = copy_bytes(name);
+	struct site *site = malloc(sizeof(*site));
+
+	if (!copy || !site) {
+		free(site);
+		return NULL;
+	}
+	site->name = (struct text){ take_pointer(&copy), name.length };
+	list_init(&site->locations);
+	list_append(&router->sites, &site->node);
+	return site;
+}
+
+/* Before the first that is shorter: among equals the first stays first. */
+static void insert_location(struct site *site, struct location *location)
+{
+	struct list_node *place = &site->locations.head;
+
+	list_for_each (node, &site->locations) {
+		struct location *other = container_of(node, struct location, node);
+
+		if (other->prefix.length < location->prefix.length) {
+			place = node;
+			break;
+		}
+	}
+	location->node.previous = place->previous;
+	location->node.next = place;
+	place->previous->next = &location->node;
+	place->previous = &location->node;
+}
+
+struct location *router_add_location(
+	struct site *site, struct text prefix, const struct endpoint *endpoint, void *state)
+{
+	auto_free char *copy = copy_bytes(prefix);
+	struct location *location = malloc(sizeof(*location));
+
+	if (!copy || !location) {
+		free(location);
+		return NULL;
+	}
+	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
+	location->endpoint = endpoint;
+	location->state = state;
+	insert_location(site, location);
+	return location;
+}
+
+/* "example.com" of "example.com:8080", "[::1]" of "[::1]:8080". */
+static struct text without_port(struct text host)
+{
+	size_t start = host.length > 0 && host.bytes[0] == '[' ? text_find(host, ']') : 0;
+
+	return text_first(host, start + text_find(text_from(host, start), ':'));
+}
+
+const struct site *router_find_site(const struct router *router, struct text host)
+{
+	const struct site *any = NULL;
+
+	host = without_port(host);
+	list_for_each (node, &router->sites) {
+		const struct site *site = container_of(node, struct site, node);
+
+		if (text_equal(site->name, text_literal("*")))
+			any = site;
+		else if (text_equal_ignoring_case(site->name, host))
+			return site;
+	}
+	if (any || list_is_empty(&router->sites))
+		return any;
+	return container_of(list_first(&router->sites), struct site, node);
+}
+
+const struct location *router_find_location(const struct site *site, struct text path)
+{
+	list_for_each (node, &site->locations) {
+		const struct location *location = container_of(node, struct location, node);
+
+		if (path_begins_with(path, location->prefix))
+			return location;
+	}
+	return NULL;
+}
+
+static void add_allow(struct exchange *exchange, unsigned methods)
+{
+	char memory[128];
+	struct buffer allow;
+
+	buffer_init(&allow, memory, sizeof(memory));
+	method_append_allow(&allow, methods);
+	exchange_add_field(exchange, text_literal("Allow"), buffer_text(&allow));
+}
+
+static void answer_not_allowed(struct exchange *exchange, unsigned methods)
+{
+	add_allow(exchange, methods);
+	exchange_answer_error(exchange, 405);
+}
+
+static unsigned methods_of_site(const struct site *site)
+{
+	unsigned methods = 0;
+
+	list_for_each (node, &site->locations)
+		methods |= container_of(node, struct location, node)->endpoint->methods;
+	return methods;
+}
+
+/* OPTIONS of the server itself (RFC 9110 §9.3.7) has nothing to tell but the methods. */
+static void answer_options(struct exchange *exchange, unsigned methods)
+{
+	add_allow(exchange, methods | METHOD_BIT(METHOD_OPTIONS));
+	exchange_answer(exchange, 200, NULL, 0);
+}
+
+/* Fills in request->path.  0, or the status that says what is wrong with it. */
+static unsigned resolve_path(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+	struct text raw = text_first(request->target, text_find(request->target, '?'));
+	struct buffer path;
+
+	buffer_init(&path, exchange->path_memory, sizeof(exchange->path_memory));
+	/* "http://host?query" has an empty path, which means "/" (RFC 9110 §4.2.3). */
+	if (path_normalize(&path, raw.length > 0 ? raw : text_literal("/")) < 0) {
+		log_info("400: the target is not a path: %.*s", TEXT_ARGUMENTS(request->line));
+		return 400;
+	}
+	if (path.truncated)
+		return 414;
+	request->path = buffer_text(&path);
+	return 0;
+}
+
+static const struct location *find_endpoint(const struct site *site, struct text path)
+{
+	const struct location *location = router_find_location(site, path);
+
+	if (!location || location->endpoint->sub_paths || text_equal(path, location->prefix))
+		return location;
+	return NULL;
+}
+
+static void dispatch_path(const struct site *site, struct exchange *exchange)
+{
+	const struct location *location;
+	unsigned status = resolve_path(exchange);
+
+	if (status != 0) {
+		exchange_answer_error(exchange, status);
+		return;
+	}
+	location = find_endpoint(site, exchange->request.path);
+	if (!location) {
+		exchange_answer_error(exchange, 404);
+		return;
+	}
+	if (!(location->endpoint->methods & METHOD_BIT(exchange->request.method))) {
+		answer_not_allowed(exchange, location->endpoint->methods);
+		return;
+	}
+	exchange->location = location;
+	location->endpoint->handle(location->state, exchange);
+}
+
+void router_dispatch(const struct router *router, struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+	const struct site *site = router_find_site(router, request->host);
+
+	assert(site);
+	if (request->method == METHOD_UNKNOWN)
+		exchange_answer_error(exchange, 501);
+	else if (request->method == METHOD_CONNECT) /* its target is no path */
+		answer_not_allowed(exchange, methods_of_site(site));
+	else if (request->method == METHOD_OPTIONS &&
+		 text_equal(request->target, text_literal("*")))
+		answer_options(exchange, methods_of_site(site));
+	else
+		dispatch_path(site, exchange);
+}
