@@ -28,6 +28,11 @@ struct backend {
 	 * that ends the loop. */
 	int (*wait)(struct proactor *, uint64_t wait_ns_max);
 
+	/* NULL, or called when done() of a receive or accept has returned that lent its owner
+	 * something (result > 0): `loan` is receive.loan.bytes or accept.fds.  The op may have been
+	 * submitted anew or be gone. */
+	void (*loan_ended)(struct proactor *, enum op_kind kind, const void *loan);
+
 	/* Monotonic and wall-clock time in ns. */
 	uint64_t (*monotonic_ns)(struct proactor *);
 	int64_t (*wall_ns)(struct proactor *);
@@ -58,7 +63,9 @@ int proactor_init(struct proactor *proactor, const struct backend *backend, unsi
 /* Undoes proactor_init(): ends the pool's threads. */
 void proactor_reset(struct proactor *proactor);
 
-/* The op is over; its done() will run from the loop. */
+/* The op is over; its done() will run from the loop.  Counts what is counted per kind of op, from
+ * METRIC_ACCEPTS to METRIC_WRITES; how it was done (sendfile calls, splices, waits) is for the
+ * backend to count. */
 void op_complete(struct proactor *proactor, struct op *op, int64_t result);
 
 /* Shared by the two real backends: the clocks, shutdown(2), getpeername(2), the pool. */

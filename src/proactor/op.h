@@ -49,12 +49,15 @@ struct op {
 	op_done_fn *done;
 	struct list_node node; /* the proactor's, while not idle */
 	int64_t result;        /* what the call returned, or a negative errno */
-	uint64_t moved;        /* bytes that reached the socket so far (send, sendfile) */
-	int fd;                /* the descriptor worked on; a directory for open, rename, unlink */
-	uint8_t kind;          /* enum op_kind */
-	uint8_t state;         /* enum op_state */
-	bool cancelled;        /* proactor_cancel() was called */
-	uint8_t step;          /* the backend's: where a chain of kernel requests stands */
+	union {
+		uint64_t moved; /* bytes that reached the socket so far (send, sendfile) */
+		int64_t (*run)(struct op *op); /* pool.c's: what a thread is to do, while queued */
+	};
+	int fd;         /* the descriptor worked on; a directory for open, rename, unlink */
+	uint8_t kind;   /* enum op_kind */
+	uint8_t state;  /* enum op_state */
+	bool cancelled; /* proactor_cancel() was called */
+	uint8_t step;   /* the backend's: where a chain of kernel requests stands */
 	union {
 		/* result: how many descriptors are in fds; they are valid during done(). */
 		struct {

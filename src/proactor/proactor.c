@@ -92,23 +92,84 @@ static void op_begin(struct proactor *proactor, struct op *op, enum op_kind kind
 	metrics_add(METRIC_OPS_SUBMITTED, 1);
 }
 
+static void count_success(const struct op *op)
+{
+	uint64_t amount = (uint64_t)op->result;
+
+	switch ((enum op_kind)op->kind) {
+	case OP_ACCEPT:
+		metrics_add(METRIC_ACCEPTS, amount);
+		break;
+	case OP_RECEIVE:
+		metrics_add(METRIC_RECEIVES, amount > 0);
+		break;
+	case OP_SEND:
+		metrics_add(METRIC_SENDS, 1);
+		break;
+	case OP_SENDFILE:
+		metrics_add(METRIC_SENDFILES, 1);
+		break;
+	case OP_OPEN:
+		metrics_add(METRIC_OPENS, 1);
+		break;
+	case OP_STAT:
+		metrics_add(METRIC_STATS, 1);
+		break;
+	case OP_READ:
+		metrics_add(METRIC_READS, 1);
+		metrics_add(METRIC_READ_BYTES, amount);
+		break;
+	case OP_WRITE:
+		metrics_add(METRIC_WRITES, 1);
+		break;
+	case OP_FSYNC:
+	case OP_RENAME:
+	case OP_UNLINK:
+	case OP_CLOSE:
+	case OP_POLL:
+	case OP_TIMEOUT:
+	case OP_WAKE:
+	case OP_WORK:
+		break;
+	}
+}
+
 void op_complete(struct proactor *proactor, struct op *op, int64_t result)
 {
 	assert(op->state == OP_SUBMITTED);
 	op->state = OP_COMPLETED;
 	op->result = result;
+	if (result >= 0)
+		count_success(op);
 	list_remove(&op->node);
 	list_append(&proactor->completed, &op->node);
 }
 
+/* What the op lends its owner until done() returns, or NULL. */
+static const void *op_loan(const struct op *op)
+{
+	if (op->result <= 0)
+		return NULL;
+	if (op->kind == OP_RECEIVE)
+		return op->receive.loan.bytes;
+	if (op->kind == OP_ACCEPT)
+		return op->accept.fds;
+	return NULL;
+}
+
 static void op_finish(struct proactor *proactor, struct op *op)
 {
+	const void *loan = op_loan(op);
+	enum op_kind kind = op->kind;
+
 	assert(op->state == OP_COMPLETED);
 	list_remove(&op->node);
 	op->state = OP_IDLE;
 	proactor->active_count--;
 	metrics_add(METRIC_OPS_COMPLETED, 1);
 	op->done(proactor, op);
+	if (loan && proactor->backend->loan_ended)
+		proactor->backend->loan_ended(proactor, kind, loan);
 }
 
 void proactor_accept(struct proactor *proactor, struct op *op, int fd)
