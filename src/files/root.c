@@ -1,1 +1,233 @@
-/* To be written. */
+/* The root directory and its look-ups.
+ *
+ * The descriptor is opened O_PATH: it is only ever the starting point of openat2(2).  A look-up
+ * that fails leaves the root without a directory instead of keeping the old one: a site that was
+ * removed must not be served from a directory nobody sees any more.  Then every request looks
+ * again, so that the gap between `rm current` and `ln -s release-2 current` costs no more than
+ * itself. */
+#include "files/root.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A worker has one proactor and few roots; a test may have several proactors. */
+static struct list roots = { { &roots.head, &roots.head } };
+
+static struct root *find_root(const char *path, struct proactor *proactor)
+{
+	list_for_each (node, &roots) {
+		struct root *root = container_of(node, struct root, node);
+
+		if (root->proactor == proactor && strcmp(root->path, path) == 0)
+			return root;
+	}
+	return NULL;
+}
+
+/* --- directories -------------------------------------------------------------------------- */
+
+static void directory_closed(struct proactor *proactor, struct op *op)
+{
+	struct root_directory *directory = container_of(op, struct root_directory, op);
+
+	(void)proactor;
+	directory->root->directory_count--;
+	free(directory);
+}
+
+void root_return(struct root_directory *directory)
+{
+	assert(directory->user_count > 0);
+	if (--directory->user_count > 0)
+		return;
+	op_init(&directory->op, directory_closed);
+	proactor_close(directory->root->proactor, &directory->op, directory->fd);
+}
+
+static struct root_directory *directory_new(struct root *root, int fd)
+{
+	struct root_directory *directory = malloc(sizeof(*directory));
+
+	if (!directory)
+		return NULL;
+	*directory = (struct root_directory){ .root = root, .user_count = 1, .fd = fd };
+	root->directory_count++;
+	return directory;
+}
+
+static struct root_directory *take_current(struct root *root)
+{
+	if (root->current)
+		root->current->user_count++;
+	return root->current;
+}
+
+/* --- look-ups ----------------------------------------------------------------------------- */
+
+static void looked_up(struct proactor *proactor, struct op *op);
+
+static void begin_look_up(struct root *root)
+{
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC };
+
+	root->looked_up_ns = proactor_now_ns(root->proactor);
+	proactor_open_file(root->proactor, &root->op, AT_FDCWD, root->path, &how);
+}
+
+/* A change is logged once, not with every request that meets it. */
+static void note_error(struct root *root, int error)
+{
+	if (error == root->error)
+		return;
+	if (error < 0)
+		(void)fail(error, "cannot open the root %s", root->path);
+	else
+		log_info("the root %s is back", root->path);
+	root->error = error;
+}
+
+static void replace_current(struct root *root, struct root_directory *directory)
+{
+	if (root->current)
+		root_return(root->current);
+	root->current = directory;
+}
+
+static void tell_waits(struct root *root)
+{
+	struct list waits;
+	struct list_node *node;
+
+	list_move_all(&waits, &root->waits);
+	while ((node = list_take_first(&waits))) {
+		struct root_wait *wait = container_of(node, struct root_wait, node);
+
+		wait->found(wait, take_current(root), root->error);
+	}
+}
+
+static void conclude(struct root *root, struct root_directory *directory, int error)
+{
+	op_init(&root->op, looked_up);
+	replace_current(root, directory);
+	note_error(root, error);
+	tell_waits(root);
+}
+
+static void stray_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	conclude(container_of(op, struct root, op), NULL, -ENOMEM);
+}
+
+static void close_stray(struct root *root, int fd)
+{
+	op_init(&root->op, stray_closed);
+	proactor_close(root->proactor, &root->op, fd);
+}
+
+static void looked_up(struct proactor *proactor, struct op *op)
+{
+	struct root *root = container_of(op, struct root, op);
+	struct root_directory *directory;
+
+	(void)proactor;
+	if (op->result < 0) {
+		conclude(root, NULL, (int)op->result);
+		return;
+	}
+	directory = directory_new(root, (int)op->result);
+	if (directory)
+		conclude(root, directory, 0);
+	else
+		close_stray(root, (int)op->result);
+}
+
+struct root_directory *root_take(struct root *root)
+{
+	if (op_is_active(&root->op))
+		return NULL;
+	if (proactor_now_ns(root->proactor) - root->looked_up_ns > ROOT_AGE_NS_MAX)
+		return NULL;
+	return take_current(root);
+}
+
+void root_await(struct root *root, struct root_wait *wait)
+{
+	list_append(&root->waits, &wait->node);
+	if (!op_is_active(&root->op))
+		begin_look_up(root);
+}
+
+/* --- opening and closing ------------------------------------------------------------------ */
+
+static struct root *root_new(const char *path, struct proactor *proactor)
+{
+	size_t size = strlen(path) + 1;
+	struct root *root = malloc(sizeof(*root) + size);
+
+	if (!root)
+		return NULL;
+	*root = (struct root){ .proactor = proactor };
+	memcpy(root->path, path, size);
+	op_init(&root->op, looked_up);
+	list_init(&root->waits);
+	list_append(&roots, &root->node);
+	return root;
+}
+
+static void root_free(struct root *root)
+{
+	list_remove(&root->node);
+	free(root);
+}
+
+int root_open(struct root **result, const char *path, struct proactor *proactor)
+{
+	struct root *root = find_root(path, proactor);
+	int r = 0;
+
+	if (root) {
+		root->user_count++;
+		*result = root;
+		return 0;
+	}
+	root = root_new(path, proactor);
+	if (!root)
+		return fail(-ENOMEM, "cannot open the root %s", path);
+	begin_look_up(root);
+	while (r >= 0 && op_is_active(&root->op))
+		r = proactor_turn(proactor, PROACTOR_WAIT_FOREVER);
+	if (r < 0)
+		return fail(r, "cannot wait for the root %s", path); /* the op still names it */
+	if (!root->current) {
+		r = root->error; /* logged by note_error() */
+		root_free(root);
+		return r;
+	}
+	root->user_count = 1;
+	*result = root;
+	return 0;
+}
+
+void root_close(struct root *root)
+{
+	int r = 0;
+
+	assert(root->user_count > 0);
+	if (--root->user_count > 0)
+		return;
+	assert(!op_is_active(&root->op));
+	replace_current(root, NULL);
+	while (r >= 0 && root->directory_count > 0)
+		r = proactor_turn(root->proactor, PROACTOR_WAIT_FOREVER);
+	if (r < 0)
+		(void)fail(r, "cannot close the root %s", root->path); /* the op still names it */
+	else
+		root_free(root);
+}

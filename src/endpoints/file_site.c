@@ -1,0 +1,236 @@
+/* Requests for files.
+ *
+ * While a request is looked up it is a struct file_request, from a pool, found again through the
+ * exchange's scratch memory.  It ends with the answer; then only the body lives on, which owns the
+ * file. */
+#include "endpoints/file_site.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/block_pool.h"
+#include "base/log.h"
+#include "files/lookup.h"
+#include "files/representation.h"
+#include "http/path.h"
+
+/* A redirect's address must fit into the response's memory whole, with other fields. */
+enum { REDIRECT_LENGTH_MAX = RESPONSE_MEMORY_SIZE - 512 };
+
+struct file_site {
+	struct root *root;
+	struct proactor *proactor;
+	const char *const *index;
+	size_t index_count;
+	const struct file_delivery *delivery;
+};
+
+struct file_request {
+	struct lookup lookup;
+	struct op op; /* closes a file that cannot be answered with */
+	const struct file_site *site;
+	struct exchange *exchange;
+};
+
+static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
+
+const struct setting file_site_settings[] = {
+	{
+		.name = "root",
+		.type = SETTING_STRING,
+		.help = "The directory whose files are served; relative to the configuration file. "
+			"Links in it may lead to whatever is inside, never outside.",
+		.inherited = true,
+	},
+	{
+		.name = "index",
+		.type = SETTING_STRINGS,
+		.fallback = "{\"index.html\"}",
+		.help = "Names of the files that stand for their directory, tried in this order.",
+		.inherited = true,
+	},
+	{ 0 },
+};
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+/* The address of the directory itself, so that relative links on its page lead into it. */
+static void answer_redirect(struct exchange *exchange)
+{
+	char memory[REDIRECT_LENGTH_MAX];
+	struct buffer location;
+
+	buffer_init(&location, memory, sizeof(memory));
+	path_append_encoded(&location, exchange->request.path);
+	buffer_append_byte(&location, '/');
+	if (exchange->request.query.length > 0) {
+		buffer_append_byte(&location, '?');
+		buffer_append(&location, exchange->request.query);
+	}
+	if (location.truncated)
+		exchange_answer_error(exchange, 414);
+	else
+		exchange_answer_redirect(exchange, 301, buffer_text(&location));
+}
+
+static void end_request(struct file_request *request, unsigned status)
+{
+	struct exchange *exchange = request->exchange;
+
+	block_pool_return(&requests, request);
+	if (status == 301)
+		answer_redirect(exchange);
+	else
+		exchange_answer_error(exchange, status);
+}
+
+static void file_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	end_request(container_of(op, struct file_request, op), 503);
+}
+
+static void close_and_end(struct file_request *request)
+{
+	op_init(&request->op, file_closed);
+	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
+}
+
+/* NULL: out of memory, and the inner body has been released. */
+static struct body_source *add_filters(
+	const struct file_delivery *delivery, struct body_source *body, int64_t *length)
+{
+	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
+		struct body_source *filtered = (*filter)->open(body, length);
+
+		if (!filtered) {
+			body->release(body);
+			return NULL;
+		}
+		body = filtered;
+	}
+	return body;
+}
+
+static void answer_with(struct file_request *request, struct body_source *body)
+{
+	struct lookup *lookup = &request->lookup;
+	struct exchange *exchange = request->exchange;
+	struct representation representation =
+		representation_of(lookup_path(lookup), &lookup->stat);
+	int64_t length = (int64_t)representation.length;
+
+	body = add_filters(request->site->delivery, body, &length);
+	if (!body) {
+		end_request(request, 503);
+		return;
+	}
+	block_pool_return(&requests, request);
+	representation_add_fields(&representation, exchange);
+	exchange_answer(exchange, 200, body, length);
+}
+
+static void answer_file(struct file_request *request)
+{
+	const struct file_site *site = request->site;
+	const struct lookup *lookup = &request->lookup;
+	struct body_source *body =
+		site->delivery->open(site->proactor, lookup->fd, (uint64_t)lookup->stat.st_size);
+
+	if (body)
+		answer_with(request, body);
+	else
+		close_and_end(request);
+}
+
+static void looked_up(struct lookup *lookup)
+{
+	struct file_request *request = container_of(lookup, struct file_request, lookup);
+
+	if (lookup->status == 200)
+		answer_file(request);
+	else
+		end_request(request, lookup->status);
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+static void start_lookup(struct file_request *request)
+{
+	const struct file_site *site = request->site;
+	struct lookup *lookup = &request->lookup;
+
+	lookup->root = site->root;
+	lookup->index = site->index;
+	lookup->index_count = site->index_count;
+	lookup->done = looked_up;
+	if (lookup_start(lookup, request->exchange->request.path) < 0)
+		end_request(request, lookup->status);
+}
+
+void file_site_handle(void *state, struct exchange *exchange)
+{
+	struct file_request *request = block_pool_take(&requests);
+	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
+
+	if (!request) {
+		exchange_answer_error(exchange, 503);
+		return;
+	}
+	*mine = request;
+	request->site = state;
+	request->exchange = exchange;
+	start_lookup(request);
+}
+
+void file_site_cancelled(void *state, struct exchange *exchange)
+{
+	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
+
+	(void)state;
+	lookup_cancel(&(*mine)->lookup);
+}
+
+/* --- the location ------------------------------------------------------------------------- */
+
+int file_site_open_root(void **state, const char *path, const char *const *index,
+	size_t index_count, struct proactor *proactor, const struct file_delivery *delivery)
+{
+	struct file_site *site = malloc(sizeof(*site));
+	int r;
+
+	if (!site)
+		return fail(-ENOMEM, "cannot serve %s", path);
+	*site = (struct file_site){
+		.proactor = proactor,
+		.index = index,
+		.index_count = index_count,
+		.delivery = delivery,
+	};
+	r = root_open(&site->root, path, proactor);
+	if (r < 0) {
+		free(site);
+		return r;
+	}
+	*state = site;
+	return 0;
+}
+
+int file_site_open(void **state, const struct section *location, struct proactor *proactor,
+	const struct file_delivery *delivery)
+{
+	size_t index_count;
+	const char *const *index = section_strings(location, "index", &index_count);
+	const char *path = section_string(location, "root");
+
+	return file_site_open_root(state, path, index, index_count, proactor, delivery);
+}
+
+void file_site_close(void *state)
+{
+	struct file_site *site = state;
+
+	root_close(site->root);
+	block_pool_trim(&requests);
+	free(site);
+}

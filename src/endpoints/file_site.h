@@ -1,0 +1,37 @@
+/* What the static and the dynamic endpoint share: everything but how the file's bytes travel.
+ *
+ * A file_site is the state of a location whose paths are files beneath a root.  It turns a request
+ * into an open file and answers: 200 with a body made of it, a redirect to a directory's own
+ * address, or the reason why not. */
+#ifndef RINGLET_ENDPOINTS_FILE_SITE_H
+#define RINGLET_ENDPOINTS_FILE_SITE_H
+
+#include "filters/filter.h"
+#include "http/endpoint.h"
+
+/* How the bytes of a location's files travel. */
+struct file_delivery {
+	/* Makes a body of the first `length` bytes of `fd`, which is the body's from now on.  NULL:
+	 * out of memory, fd stays the caller's. */
+	struct body_source *(*open)(struct proactor *proactor, int fd, uint64_t length);
+
+	/* What the body passes through, the innermost first; ends with NULL. */
+	const struct filter *const *filters;
+};
+
+/* The settings of such a location: root, index.  Ends with a NULL name. */
+extern const struct setting file_site_settings[];
+
+/* For the members open, close, handle and cancelled of a struct endpoint. */
+int file_site_open(void **state, const struct section *location, struct proactor *proactor,
+	const struct file_delivery *delivery);
+void file_site_close(void *state);
+void file_site_handle(void *state, struct exchange *exchange);
+void file_site_cancelled(void *state, struct exchange *exchange);
+
+/* As file_site_open(), without a configuration: for tests and other callers.  The index names are
+ * kept as they are, not copied. */
+int file_site_open_root(void **state, const char *path, const char *const *index,
+	size_t index_count, struct proactor *proactor, const struct file_delivery *delivery);
+
+#endif

@@ -1,0 +1,31 @@
+/* Files by zero copy: the body is extents, and the kernel moves them from the file to the socket.
+ */
+#include "endpoints/file_site.h"
+#include "endpoints/registry.h"
+#include "files/extents.h"
+
+static const struct filter *const no_filters[] = { NULL };
+static const struct file_delivery by_extents = { .open = extents_open, .filters = no_filters };
+
+static int open_static(void **state, const struct section *location, struct proactor *proactor)
+{
+	return file_site_open(state, location, proactor, &by_extents);
+}
+
+static void close_static(void *state)
+{
+	file_site_close(state);
+	extents_trim();
+}
+
+const struct endpoint static_endpoint = {
+	.name = "static",
+	.summary = "Files beneath the root, sent by zero copy.",
+	.settings = file_site_settings,
+	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
+	.sub_paths = true,
+	.open = open_static,
+	.close = close_static,
+	.handle = file_site_handle,
+	.cancelled = file_site_cancelled,
+};

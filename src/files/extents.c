@@ -1,0 +1,75 @@
+/* Extents of a file.  The source is a counter: how much was asked for.  A file that has become
+ * shorter is found out by whoever sends the extent (-ENODATA).
+ *
+ * Sources come from a pool of the process and may outlive the endpoint that made them: the last
+ * thing a source does is to close its file. */
+#include "files/extents.h"
+
+#include "base/block_pool.h"
+
+struct extents {
+	struct body_source source;
+	struct op op; /* the close */
+	struct proactor *proactor;
+	uint64_t offset, length;
+	int fd;
+};
+
+static struct block_pool pool = BLOCK_POOL(sizeof(struct extents), 256);
+
+static struct extents *extents_of(struct body_source *source)
+{
+	return container_of(source, struct extents, source);
+}
+
+static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
+{
+	struct extents *extents = extents_of(source);
+	uint64_t left = extents->length - extents->offset;
+	uint64_t length = length_max < EXTENT_LENGTH_MAX ? length_max : EXTENT_LENGTH_MAX;
+
+	*piece = (struct body_piece){ .fd = -1 };
+	if (left == 0)
+		return BODY_LAST;
+	if (length > left)
+		length = left;
+	piece->fd = extents->fd;
+	piece->offset = extents->offset;
+	piece->length = length;
+	extents->offset += length;
+	return length == left ? BODY_LAST : BODY_PIECE;
+}
+
+static void file_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	block_pool_return(&pool, container_of(op, struct extents, op));
+}
+
+static void release(struct body_source *source)
+{
+	struct extents *extents = extents_of(source);
+
+	proactor_close(extents->proactor, &extents->op, extents->fd);
+}
+
+struct body_source *extents_open(struct proactor *proactor, int fd, uint64_t length)
+{
+	struct extents *extents = block_pool_take(&pool);
+
+	if (!extents)
+		return NULL;
+	*extents = (struct extents){
+		.source = { .produce = produce, .release = release },
+		.proactor = proactor,
+		.length = length,
+		.fd = fd,
+	};
+	op_init(&extents->op, file_closed);
+	return &extents->source;
+}
+
+void extents_trim(void)
+{
+	block_pool_trim(&pool);
+}

@@ -1,0 +1,372 @@
+/* Lookups: a chain of ops, each done() naming the next.
+ *
+ *	root fresh? ─ no ─ wait ─┐            ┌─ -EAGAIN: again
+ *	     └── yes ────────── open ────────┼─ -EXDEV: resolve on the pool, open once more
+ *	                          │           └─ -ENOENT of an index file: the next name
+ *	                        fstat ─ regular: done
+ *	                          └─ anything else: close, done
+ *
+ * A file is opened at once, without asking first what it is (an O_PATH descriptor would answer
+ * that without side effects, but cannot be read, and costs every file a second open).  O_NONBLOCK
+ * keeps a FIFO or a device from stopping anybody; that a FIFO's writer sees a reader come and go,
+ * or a tape winds, is the price paid by those who put such things beneath a root.
+ *
+ * RESOLVE_BENEATH refuses every absolute link, also one that leads back inside.  Those are
+ * resolved without it, on a thread of the pool, to a name only: the name is compared with the
+ * root's own, and what remains of it is opened beneath the root as before.  Whatever happens
+ * between the two steps, the second cannot leave the root. */
+#include "files/lookup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/log.h"
+#include "base/owned.h"
+#include "http/path.h"
+
+/* openat2(2) gives -EAGAIN when a rename anywhere crossed a "..": a storm must not hold us. */
+enum { ATTEMPTS_MAX = 64 };
+
+static void open_path(struct lookup *lookup);
+
+/* --- outcomes ----------------------------------------------------------------------------- */
+
+static unsigned status_of(int error)
+{
+	switch (-error) {
+	case EACCES:
+	case EPERM:
+	case ENXIO: /* a socket, or a device that nobody drives */
+	case ENODEV:
+		return 403;
+	case ENOENT:
+	case ENOTDIR:
+	case ENAMETOOLONG:
+	case ELOOP:
+	case EXDEV: /* outside the root, about which nothing is told */
+		return 404;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EAGAIN:
+		return 503;
+	default:
+		return 500;
+	}
+}
+
+static void log_outcome(const struct lookup *lookup, const char *reason)
+{
+	enum log_level level = lookup->status < 500 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+
+	log_message(
+		level, "%u %s/%s: %s", lookup->status, lookup->root->path, lookup->path, reason);
+}
+
+static void log_error_outcome(const struct lookup *lookup, int error)
+{
+	const char *name = strerrorname_np(-error);
+	char reason[128];
+
+	snprintf(reason, sizeof(reason), "%s (%s)", name ? name : "?", strerror(-error));
+	log_outcome(lookup, reason);
+}
+
+static void finish(struct lookup *lookup)
+{
+	if (lookup->directory)
+		root_return(lookup->directory);
+	free(lookup->resolved);
+	lookup->done(lookup);
+}
+
+static void finish_with_error(struct lookup *lookup, int error)
+{
+	lookup->status = lookup->cancelled ? 503 : status_of(error);
+	if (!lookup->cancelled)
+		log_error_outcome(lookup, error);
+	finish(lookup);
+}
+
+static void file_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	finish(container_of(op, struct lookup, op));
+}
+
+static void close_and_finish(struct lookup *lookup, int fd, unsigned status, const char *reason)
+{
+	lookup->status = status;
+	if (reason)
+		log_outcome(lookup, reason);
+	lookup->fd = -1;
+	op_init(&lookup->op, file_closed);
+	proactor_close(lookup->root->proactor, &lookup->op, fd);
+}
+
+/* --- fstat: what was opened --------------------------------------------------------------- */
+
+static bool is_for_directory(const struct lookup *lookup)
+{
+	return lookup->path_length == 0 || lookup->path[lookup->path_length - 1] == '/';
+}
+
+static void file_examined(struct proactor *proactor, struct op *op)
+{
+	struct lookup *lookup = container_of(op, struct lookup, op);
+	mode_t mode = lookup->stat.st_mode;
+
+	(void)proactor;
+	if (lookup->cancelled) {
+		close_and_finish(lookup, lookup->fd, 503, NULL);
+	} else if (op->result < 0) {
+		close_and_finish(lookup, lookup->fd, 500, strerror((int)-op->result));
+	} else if (S_ISREG(mode)) {
+		lookup->status = 200;
+		finish(lookup);
+	} else if (S_ISDIR(mode) && !is_for_directory(lookup)) {
+		close_and_finish(lookup, lookup->fd, 301, NULL);
+	} else {
+		close_and_finish(lookup, lookup->fd, 403, "not a regular file");
+	}
+}
+
+static void examine_file(struct lookup *lookup, int fd)
+{
+	lookup->fd = fd;
+	op_init(&lookup->op, file_examined);
+	proactor_stat(lookup->root->proactor, &lookup->op, fd, &lookup->stat);
+}
+
+/* --- links with an absolute target, on a thread of the pool ------------------------------- */
+
+static int64_t read_name(char name[PATH_MAX], int fd)
+{
+	char link[32];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, name, PATH_MAX);
+	if (length < 0)
+		return -errno;
+	if (length == PATH_MAX)
+		return -ENAMETOOLONG;
+	name[length] = '\0';
+	return length;
+}
+
+/* The part of `name` below `root`, by whole segments; NULL when it is not below. */
+static const char *name_beneath(const char *root, const char *name)
+{
+	size_t length = strlen(root);
+
+	if (strcmp(root, "/") == 0)
+		return name + 1;
+	if (strncmp(name, root, length) != 0)
+		return NULL;
+	if (name[length] == '\0')
+		return name + length;
+	return name[length] == '/' ? name + length + 1 : NULL;
+}
+
+static int64_t resolve(void *context)
+{
+	struct lookup *lookup = context;
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	char root_name[PATH_MAX], name[PATH_MAX];
+	const char *path = lookup->path[0] != '\0' ? lookup->path : ".";
+	auto_fd file = (int)syscall(SYS_openat2, lookup->directory->fd, path, &how, sizeof(how));
+	const char *rest;
+	int64_t r;
+
+	if (file < 0)
+		return -errno;
+	r = read_name(root_name, lookup->directory->fd);
+	if (r >= 0)
+		r = read_name(name, file);
+	if (r < 0)
+		return r;
+	rest = name_beneath(root_name, name);
+	if (!rest)
+		return -EXDEV;
+	lookup->resolved = strdup(rest[0] != '\0' ? rest : ".");
+	return lookup->resolved ? 0 : -ENOMEM;
+}
+
+static void open_failed(struct lookup *lookup, int error);
+
+static void link_resolved(struct proactor *proactor, struct op *op)
+{
+	struct lookup *lookup = container_of(op, struct lookup, op);
+
+	(void)proactor;
+	if (op->result < 0 || lookup->cancelled)
+		open_failed(lookup, op->result < 0 ? (int)op->result : -ECANCELED);
+	else
+		open_path(lookup);
+}
+
+static void resolve_link(struct lookup *lookup)
+{
+	op_init(&lookup->op, link_resolved);
+	proactor_work(lookup->root->proactor, &lookup->op, resolve, lookup);
+}
+
+/* --- open --------------------------------------------------------------------------------- */
+
+/* The next index name, or, when there are no more, the directory itself: is it there at all? */
+static void open_index(struct lookup *lookup)
+{
+	const char *name = "";
+
+	if (lookup->index_next < lookup->index_count)
+		name = lookup->index[lookup->index_next++];
+	else
+		lookup->probing = true;
+	strcpy(lookup->path + lookup->path_length, name); /* set_path() kept the room */
+	free(lookup->resolved);
+	lookup->resolved = NULL;
+	open_path(lookup);
+}
+
+static void open_failed(struct lookup *lookup, int error)
+{
+	bool index_is_missing = error == -ENOENT && is_for_directory(lookup) && !lookup->probing;
+
+	if (lookup->cancelled)
+		finish_with_error(lookup, -ECANCELED);
+	else if (error == -EAGAIN && ++lookup->attempts < ATTEMPTS_MAX)
+		open_path(lookup);
+	else if (error == -EXDEV && !lookup->resolved && lookup->op.kind == OP_OPEN)
+		resolve_link(lookup);
+	else if (index_is_missing)
+		open_index(lookup);
+	else
+		finish_with_error(lookup, error);
+}
+
+static void path_opened(struct proactor *proactor, struct op *op)
+{
+	struct lookup *lookup = container_of(op, struct lookup, op);
+
+	(void)proactor;
+	if (op->result < 0)
+		open_failed(lookup, (int)op->result);
+	else if (lookup->cancelled)
+		close_and_finish(lookup, (int)op->result, 503, NULL);
+	else if (lookup->probing)
+		close_and_finish(lookup, (int)op->result, 403, "no index file");
+	else
+		examine_file(lookup, (int)op->result);
+}
+
+static void open_path(struct lookup *lookup)
+{
+	struct open_how how = {
+		.flags = lookup->probing ? O_PATH | O_DIRECTORY | O_CLOEXEC
+					 : O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	const char *path = lookup->path[0] != '\0' ? lookup->path : ".";
+
+	op_init(&lookup->op, path_opened);
+	proactor_open_file(lookup->root->proactor, &lookup->op, lookup->directory->fd,
+		lookup->resolved ? lookup->resolved : path, &how);
+}
+
+/* --- beginning and cancelling ------------------------------------------------------------- */
+
+static void begin(struct lookup *lookup, struct root_directory *directory)
+{
+	lookup->directory = directory;
+	if (is_for_directory(lookup))
+		open_index(lookup);
+	else
+		open_path(lookup);
+}
+
+static void root_found(struct root_wait *wait, struct root_directory *directory, int error)
+{
+	struct lookup *lookup = container_of(wait, struct lookup, wait);
+
+	lookup->directory = directory;
+	if (!directory || lookup->cancelled) {
+		lookup->status = 503;
+		if (!lookup->cancelled)
+			log_error_outcome(lookup, error);
+		finish(lookup);
+		return;
+	}
+	begin(lookup, directory);
+}
+
+static size_t index_length_max(const struct lookup *lookup)
+{
+	size_t length_max = 0;
+
+	for (size_t i = 0; i < lookup->index_count; i++) {
+		size_t length = strlen(lookup->index[i]);
+
+		length_max = length > length_max ? length : length_max;
+	}
+	return length_max;
+}
+
+/* What does not fit is cut, for the log. */
+static int set_path(struct lookup *lookup, struct text path)
+{
+	struct text relative = text_from(path, 1);
+	size_t length = relative.length;
+
+	relative = text_first(relative, sizeof(lookup->path) - 1);
+	memcpy(lookup->path, relative.bytes, relative.length);
+	lookup->path[relative.length] = '\0';
+	lookup->path_length = relative.length;
+	if (is_for_directory(lookup))
+		length += index_length_max(lookup);
+	return length < sizeof(lookup->path) ? 0 : -ENAMETOOLONG;
+}
+
+int lookup_start(struct lookup *lookup, struct text path)
+{
+	struct root_directory *directory;
+	int r = set_path(lookup, path);
+
+	lookup->fd = -1;
+	lookup->directory = NULL;
+	lookup->resolved = NULL;
+	lookup->index_next = 0;
+	lookup->attempts = 0;
+	lookup->probing = lookup->cancelled = false;
+	lookup->wait.found = root_found;
+	op_init(&lookup->op, path_opened);
+	if (r == 0 && path_has_dot_segment(path))
+		r = -ENOENT;
+	if (r < 0) {
+		lookup->status = status_of(r);
+		log_error_outcome(lookup, r);
+		return r;
+	}
+	directory = root_take(lookup->root);
+	if (directory)
+		begin(lookup, directory);
+	else
+		root_await(lookup->root, &lookup->wait);
+	return 0;
+}
+
+void lookup_cancel(struct lookup *lookup)
+{
+	lookup->cancelled = true;
+	proactor_cancel(lookup->root->proactor, &lookup->op);
+}
+
+struct text lookup_path(const struct lookup *lookup)
+{
+	return text_of(lookup->path);
+}

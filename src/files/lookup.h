@@ -1,0 +1,54 @@
+/* From a path to an open file beneath a root, or to the reason why there is none.
+ *
+ * The kernel keeps the path inside: openat2(2) with RESOLVE_BENEATH, so that neither "..", nor a
+ * symbolic link, nor a race between the two leads out.  A lookup costs one open and one fstat; more
+ * only for index files, for links with an absolute target, and for what is not served anyway. */
+#ifndef RINGLET_FILES_LOOKUP_H
+#define RINGLET_FILES_LOOKUP_H
+
+#include <limits.h>
+
+#include "files/root.h"
+
+struct lookup;
+
+/* Runs from the loop, once, when no op of the lookup is active: its memory is the owner's. */
+typedef void lookup_done_fn(struct lookup *lookup);
+
+struct lookup {
+	/* Set by the owner. */
+	struct root *root;
+	const char *const *index; /* names that stand for a directory, tried in order */
+	size_t index_count;
+	lookup_done_fn *done;
+
+	/* The outcome, when done() runs. */
+	unsigned status;  /* 200: here is a file; 301: a directory, asked for without its slash;
+			     403, 404, 500, 503: none, and it was logged */
+	int fd;           /* of the file, now the owner's to close; -1 */
+	struct stat stat; /* of the file */
+
+	/* Private. */
+	struct op op;
+	struct root_wait wait;
+	struct root_directory *directory; /* what this lookup is beneath, from begin to end */
+	size_t index_next;
+	size_t path_length; /* of what was asked for; in `path` an index name may follow */
+	unsigned attempts;
+	bool probing; /* no index file: is there a directory at all? */
+	bool cancelled;
+	char *resolved; /* where an absolute link led, beneath the root; NULL */
+	char path[PATH_MAX];
+};
+
+/* `path` begins with "/" and is copied.  0; or a negative errno (too long, or with a segment that
+ * begins with "."), with lookup->status set and the failure logged: done() will not run then. */
+int lookup_start(struct lookup *lookup, struct text path);
+
+/* done() still runs, soon; a file that was opened meanwhile is closed, status is 503. */
+void lookup_cancel(struct lookup *lookup);
+
+/* The path of the file found, without its leading slash, its index name included. */
+struct text lookup_path(const struct lookup *lookup);
+
+#endif
