@@ -1,0 +1,509 @@
+/* The output of a connection, which is also its life: from a complete head to the last byte of the
+ * answer, and to the end.
+ *
+ * What leaves next is built in `output` (gathered answers, a head, the framing of chunks) and,
+ * behind it in the same send, a piece of body in memory; a piece that is a file follows in a send
+ * of its own.  The body source is asked for a piece only when the one before has left. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/date.h"
+#include "http/status.h"
+#include "http1/connection.h"
+#include "http1/writer.h"
+
+/* Room that is left for a head when answers are gathered: more than any head needs. */
+enum { HEAD_ROOM = RESPONSE_MEMORY_SIZE + RESPONSE_FIELDS_MAX * 4 + 512 };
+
+static struct active *active_of(struct exchange *exchange)
+{
+	return container_of(exchange, struct active, exchange);
+}
+
+/* --- the exchange's side: what endpoints call --------------------------------------------- */
+
+static void wire_answered(struct exchange *exchange)
+{
+	connection_post_output(active_of(exchange)->connection, OUTPUT_EVENT_ANSWERED);
+}
+
+/* The output first: 100 (Continue) is due only while no byte of the body was looked at. */
+static void wire_body_wanted(struct exchange *exchange)
+{
+	struct connection *connection = active_of(exchange)->connection;
+
+	connection_post_output(connection, OUTPUT_EVENT_WANTED);
+	connection_post_input(connection, INPUT_EVENT_WANTED);
+}
+
+static void wire_body_consumed(struct exchange *exchange, size_t length)
+{
+	struct active *active = active_of(exchange);
+
+	assert(length <= active->unconsumed_length);
+	active->unconsumed_length -= length;
+	if (!exchange->answered)
+		connection_post_input(active->connection, INPUT_EVENT_WANTED);
+}
+
+const struct exchange_wire http1_wire = {
+	.answered = wire_answered,
+	.body_wanted = wire_body_wanted,
+	.body_consumed = wire_body_consumed,
+};
+
+static void body_ready(struct body_source *source)
+{
+	struct connection *connection = source->consumer;
+
+	assert(connection->active->awaiting_ready);
+	connection->active->awaiting_ready = false;
+	connection_post_output(connection, OUTPUT_EVENT_BODY_READY);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+/* Sends what is in `output`, then `bytes`, then `tail`. */
+static enum output_state send_memory(
+	struct connection *connection, struct text bytes, struct text tail, bool more)
+{
+	struct active *active = connection->active;
+	const struct text parts[] = { buffer_text(&active->output), bytes, tail };
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (parts[i].length > 0)
+			active->vector[count++] = (struct iovec){ (void *)(uintptr_t)parts[i].bytes,
+				parts[i].length };
+	}
+	assert(count > 0);
+	active->progress = 0;
+	stream_send(&connection->stream, &active->send, active->vector, count, more);
+	return OUTPUT_SENDING;
+}
+
+static enum output_state send_output(struct connection *connection, bool more)
+{
+	const struct text nothing = { NULL, 0 };
+
+	return send_memory(connection, nothing, nothing, more);
+}
+
+static enum output_state send_piece_of_file(struct connection *connection)
+{
+	struct active *active = connection->active;
+	const struct body_piece *piece = &active->piece;
+	bool more = !active->piece_is_last || active->chunked;
+
+	active->piece_due = false;
+	active->progress = 0;
+	stream_send_file(
+		&connection->stream, &active->send, piece->fd, piece->offset, piece->length, more);
+	return OUTPUT_SENDING_FILE;
+}
+
+static void count_sent(struct connection *connection)
+{
+	struct active *active = connection->active;
+	uint64_t moved = active->send.op.moved;
+
+	metrics_add(METRIC_BYTES_SENT, moved);
+	connection->progressed = true;
+	active->output.length = 0;
+	active->gathered_count = 0;
+}
+
+/* --- the end of an exchange --------------------------------------------------------------- */
+
+static void count_response(unsigned status, bool cut)
+{
+	static const enum metric classes[] = { METRIC_RESPONSES_2XX, METRIC_RESPONSES_3XX,
+		METRIC_RESPONSES_4XX, METRIC_RESPONSES_5XX };
+
+	metrics_add(METRIC_REQUESTS, 1);
+	if (status >= 200 && status < 600)
+		metrics_add(classes[status / 100 - 2], 1);
+	if (cut)
+		metrics_add(METRIC_RESPONSES_CUT, 1);
+}
+
+static void record(struct connection *connection, bool cut)
+{
+	struct http1_service *service = connection->service;
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	struct exchange *exchange = &connection->active->exchange;
+
+	if (!service->finished)
+		return;
+	if (connection->peer.family == AF_UNSPEC &&
+		proactor_peer_address(service->proactor, connection->stream.fd, &peer) == 0)
+		memcpy(&connection->peer, &peer, sizeof(connection->peer));
+	memcpy(&peer, &connection->peer, sizeof(connection->peer));
+	exchange->sent_length = connection->active->body_length;
+	service->finished(service, &(struct http1_record){ exchange, &peer, cut });
+}
+
+void output_finish_exchange(struct connection *connection, bool cut)
+{
+	struct active *active = connection->active;
+	struct body_source *body = active->exchange.response.body;
+
+	assert(active->exchanging && active->exchange.answered);
+	active->exchanging = false;
+	count_response(active->exchange.response.status, cut);
+	record(connection, cut);
+	if (body)
+		body->release(body);
+}
+
+/* All of the response has left, or is about to in the same send as the next. */
+static enum output_state finish(struct connection *connection)
+{
+	output_finish_exchange(connection, false);
+	connection_post_input(connection, INPUT_EVENT_NEXT);
+	if (!connection->last)
+		return OUTPUT_READING;
+	stream_end(&connection->stream);
+	return OUTPUT_LINGERING;
+}
+
+/* --- the body ----------------------------------------------------------------------------- */
+
+static bool response_is_complete(const struct active *active)
+{
+	return active->bodyless || (active->piece_is_last && !active->piece_due);
+}
+
+/* This answer and the next leave together: when it is whole, the next request is here, and there is
+ * room for one more head. */
+static bool may_gather(const struct connection *connection, size_t length)
+{
+	const struct active *active = connection->active;
+
+	return !connection->last && active->gathered_count + 1 < CONNECTION_GATHERED_MAX &&
+	       length + HEAD_ROOM <= buffer_room(&active->output) &&
+	       input_has_next_head(connection);
+}
+
+/* The last of a response that is in memory: sent now, or with the next one. */
+static enum output_state send_last(
+	struct connection *connection, struct text bytes, struct text tail)
+{
+	struct active *active = connection->active;
+
+	if (!may_gather(connection, bytes.length + tail.length))
+		return send_memory(connection, bytes, tail, false);
+	buffer_append(&active->output, bytes);
+	buffer_append(&active->output, tail);
+	active->gathered_count++;
+	return finish(connection);
+}
+
+static enum output_state cut(struct connection *connection, const char *reason)
+{
+	const struct exchange *exchange = &connection->active->exchange;
+
+	log_info("response cut: %.*s: %s", TEXT_ARGUMENTS(exchange->request.line), reason);
+	return output_close(connection);
+}
+
+/* What stands behind a piece in memory: the end of its chunk, the end of all chunks. */
+static struct text tail_of(const struct active *active)
+{
+	static const char both[] = "\r\n0\r\n\r\n";
+	const struct text nothing = { NULL, 0 };
+
+	if (!active->chunked)
+		return nothing;
+	if (active->piece.length == 0)
+		return active->piece_is_last ? HTTP1_LAST_CHUNK : nothing;
+	return (struct text){ both, active->piece_is_last ? sizeof(both) - 1 : 2 };
+}
+
+static enum output_state send_piece(struct connection *connection)
+{
+	struct active *active = connection->active;
+	const struct body_piece *piece = &active->piece;
+
+	if (active->chunked && piece->length > 0)
+		http1_write_chunk_head(&active->output, piece->length);
+	if (piece->fd >= 0 && piece->length > 0) {
+		active->piece_due = true;
+		if (active->output.length > 0)
+			return send_output(connection, true);
+		return send_piece_of_file(connection);
+	}
+	if (active->piece_is_last)
+		return send_last(connection, piece->bytes, tail_of(active));
+	return send_memory(connection, piece->bytes, tail_of(active), false);
+}
+
+/* The source has nothing yet; what is ready (the head) need not wait for it. */
+static enum output_state await_body(struct connection *connection)
+{
+	connection->active->awaiting_ready = true;
+	if (connection->active->output.length > 0)
+		return send_output(connection, false);
+	return OUTPUT_AWAITING_BODY;
+}
+
+/* Is the body as long as was announced? */
+static bool length_is_right(const struct active *active)
+{
+	int64_t announced = active->exchange.response.length;
+
+	if (announced < 0)
+		return true;
+	if (active->piece_is_last)
+		return active->body_length == (uint64_t)announced;
+	return active->body_length <= (uint64_t)announced;
+}
+
+enum output_state output_pull(struct connection *connection)
+{
+	struct active *active = connection->active;
+	struct body_source *body = active->exchange.response.body;
+	int outcome;
+
+	do {
+		active->piece = (struct body_piece){ .fd = -1 };
+		outcome = body->produce(body, &active->piece, CONNECTION_PIECE_MAX);
+		if (outcome < 0)
+			return cut(connection, strerror(-outcome));
+		if (outcome == BODY_LATER)
+			return await_body(connection);
+		active->piece_is_last = outcome == BODY_LAST;
+		if (active->piece.fd < 0)
+			active->piece.length = active->piece.bytes.length;
+		active->body_length += active->piece.length;
+		if (!length_is_right(active))
+			return cut(connection, "the body is not as long as announced");
+	} while (active->piece.length == 0 && !active->piece_is_last);
+	if (active->piece.length == 0 && !active->chunked && active->output.length == 0)
+		return finish(connection);
+	return send_piece(connection);
+}
+
+/* --- the head ----------------------------------------------------------------------------- */
+
+/* The client waits with its body until it is told to go on (RFC 9110 §10.1.1). */
+static bool client_awaits_continue(const struct connection *connection)
+{
+	const struct active *active = connection->active;
+
+	return active->exchange.request.expects_continue && input_owes_body(connection) &&
+	       active->content_length == 0 && active->kept.length == 0;
+}
+
+/* Is this the last response of the connection?  A client that was not told to go on may leave its
+ * body out: nobody could tell what follows. */
+static bool is_last(const struct connection *connection, enum http1_framing framing)
+{
+	const struct http1_service *service = connection->service;
+	const struct active *active = connection->active;
+	uint64_t owed = input_owes_body(connection) ? active->body.remaining : 0;
+
+	return connection->last || active->bad_status != 0 || !active->head.keep_alive ||
+	       !service->options.keep_alive || service->draining || connection->peer_ended ||
+	       connection->request_count >= service->options.keep_alive_requests ||
+	       framing == HTTP1_FRAMING_UNTIL_CLOSE || owed > CONNECTION_DISCARDED_MAX ||
+	       client_awaits_continue(connection);
+}
+
+static void write_head(struct connection *connection)
+{
+	struct active *active = connection->active;
+	const struct request *request = &active->exchange.request;
+	struct response *response = &active->exchange.response;
+	struct http1_response_head head = {
+		.framing = http1_choose_framing(request, response),
+		.length = response->length > 0 ? (uint64_t)response->length : 0,
+		.date = date_now(proactor_wall_ns(connection->service->proactor)),
+		.server = connection->service->options.server_field,
+	};
+
+	connection->last = is_last(connection, head.framing);
+	head.close = connection->last;
+	head.keep_alive = !connection->last && request->version == HTTP_1_0;
+	http1_write_head(&active->output, response, &head);
+	assert(!active->output.truncated);
+	active->chunked = head.framing == HTTP1_FRAMING_CHUNKED;
+	active->bodyless = request->method == METHOD_HEAD || !response->body ||
+			   head.framing == HTTP1_FRAMING_NONE;
+}
+
+enum output_state output_answer(struct connection *connection)
+{
+	struct active *active = connection->active;
+	struct body_source *body = active->exchange.response.body;
+	const struct text nothing = { NULL, 0 };
+
+	write_head(connection);
+	if (active->bodyless)
+		return send_last(connection, nothing, nothing);
+	body->ready = body_ready;
+	body->consumer = connection;
+	return output_pull(connection);
+}
+
+/* --- the request -------------------------------------------------------------------------- */
+
+static void begin_exchange(struct active *active)
+{
+	active->exchange.started_ns = active->started_ns;
+	active->exchanging = true;
+	active->sink_ended = false;
+	active->continue_due = false;
+	active->awaiting_ready = false;
+	active->piece_due = false;
+	active->piece_is_last = false;
+	active->content_length = 0;
+	active->unconsumed_length = 0;
+	active->discarded_length = 0;
+	active->body_length = 0;
+}
+
+enum output_state output_begin(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	begin_exchange(active);
+	connection->request_count++;
+	if (active->bad_status != 0) {
+		log_info("%u: %s", active->bad_status, active->bad_reason);
+		exchange_answer_error(&active->exchange, active->bad_status);
+	} else {
+		router_dispatch(connection->service->router, &active->exchange);
+	}
+	if (active->exchange.answered || active->output.length == 0)
+		return OUTPUT_HANDLING;
+	/* Earlier answers do not wait for an endpoint that takes its time. */
+	send_output(connection, false);
+	return OUTPUT_SENDING_INTERIM;
+}
+
+enum output_state output_want_body(struct connection *connection)
+{
+	if (!client_awaits_continue(connection))
+		return OUTPUT_HANDLING;
+	buffer_append(&connection->active->output, HTTP1_CONTINUE);
+	send_output(connection, false);
+	return OUTPUT_SENDING_INTERIM;
+}
+
+enum output_state output_note_continue(struct connection *connection)
+{
+	connection->active->continue_due = client_awaits_continue(connection);
+	return OUTPUT_SENDING_INTERIM;
+}
+
+enum output_state output_sent_interim(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	count_sent(connection);
+	if (active->exchange.answered)
+		return output_answer(connection);
+	if (!active->continue_due)
+		return OUTPUT_HANDLING;
+	active->continue_due = false;
+	return output_want_body(connection);
+}
+
+/* --- progress ----------------------------------------------------------------------------- */
+
+enum output_state output_sent(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	count_sent(connection);
+	if (active->piece_due)
+		return send_piece_of_file(connection);
+	if (connection->output == OUTPUT_SENDING_FILE && active->chunked) {
+		/* The framing that follows a file's chunk. */
+		buffer_append(&active->output, tail_of(active));
+		if (active->piece_is_last) {
+			active->chunked = false;
+			return send_output(connection, false);
+		}
+	}
+	if (response_is_complete(active))
+		return finish(connection);
+	if (active->awaiting_ready)
+		return OUTPUT_AWAITING_BODY;
+	return output_pull(connection);
+}
+
+enum output_state output_note_ready(struct connection *connection)
+{
+	return (enum output_state)connection->output;
+}
+
+/* --- deadlines and the end ---------------------------------------------------------------- */
+
+enum output_state output_expire_reading(struct connection *connection)
+{
+	if (connection->input != INPUT_READING_HEAD || input_kept_length(connection) == 0)
+		return output_close(connection);
+	connection_post_input(connection, INPUT_EVENT_TIMED_OUT);
+	return OUTPUT_READING;
+}
+
+/* Only a body that does not come has a deadline while the endpoint works. */
+enum output_state output_expire_handling(struct connection *connection)
+{
+	assert(connection->input == INPUT_READING_BODY);
+	connection_post_input(connection, INPUT_EVENT_TIMED_OUT);
+	return OUTPUT_HANDLING;
+}
+
+/* The deadline of a send counts from the last byte that left. */
+enum output_state output_expire_sending(struct connection *connection)
+{
+	struct active *active = connection->active;
+	uint64_t progress = stream_progress(&connection->stream);
+
+	if (progress == active->progress) {
+		log_info("connection %llu: the client takes nothing, closed",
+			(unsigned long long)connection->serial);
+		return output_close(connection);
+	}
+	active->progress = progress;
+	connection->progressed = true;
+	return (enum output_state)connection->output;
+}
+
+enum output_state output_drain(struct connection *connection)
+{
+	connection->progressed = true;
+	return (enum output_state)connection->output;
+}
+
+enum output_state output_keep_state(struct connection *connection)
+{
+	return (enum output_state)connection->output;
+}
+
+static void tell_endpoint(struct exchange *exchange)
+{
+	const struct location *location = exchange->location;
+
+	exchange->cancelled = true;
+	if (location && location->endpoint->cancelled)
+		location->endpoint->cancelled(location->state, exchange);
+}
+
+/* The body source stays until the stream has let go of its last piece (connection.c). */
+enum output_state output_close(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	connection_post_input(connection, INPUT_EVENT_CLOSING);
+	stream_close(&connection->stream);
+	if (active && active->exchanging && !active->exchange.answered)
+		tell_endpoint(&active->exchange);
+	return OUTPUT_CLOSING;
+}
