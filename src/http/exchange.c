@@ -12,21 +12,8 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "http/byte.h"
 #include "http/status.h"
-
-static void init_request(struct request *request)
-{
-	request->method = METHOD_UNKNOWN;
-	request->version = HTTP_1_1;
-	request->line = (struct text){ 0 };
-	request->target = (struct text){ 0 };
-	request->query = (struct text){ 0 };
-	request->host = (struct text){ 0 };
-	request->path = (struct text){ 0 };
-	request->content_length = 0;
-	request->expects_continue = false;
-	request->field_count = 0;
-}
 
 static void init_response(struct response *response)
 {
@@ -50,7 +37,7 @@ void exchange_init(
 	exchange->peer = NULL;
 	exchange->answered = false;
 	exchange->cancelled = false;
-	init_request(&exchange->request);
+	request_init(&exchange->request);
 	init_response(&exchange->response);
 }
 
@@ -69,17 +56,12 @@ struct text exchange_copy(struct exchange *exchange, struct text bytes)
 	return text_from(buffer_text(memory), start);
 }
 
-static bool is_control(char byte)
-{
-	return ((unsigned char)byte < 0x20 && byte != '\t') || byte == 0x7f;
-}
-
 static struct text copy_without_controls(struct buffer *memory, struct text text)
 {
 	size_t start = memory->length;
 
 	for (size_t i = 0; i < text.length; i++) {
-		if (!is_control(text.bytes[i]))
+		if (byte_is_field_value(text.bytes[i]))
 			buffer_append_byte(memory, text.bytes[i]);
 	}
 	return text_trim(text_from(buffer_text(memory), start));

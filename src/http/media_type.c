@@ -5,6 +5,8 @@
  * The types are those of the IANA registry and of RFC 9239 (JavaScript). */
 #include "http/media_type.h"
 
+#include "http/byte.h"
+
 struct media_type {
 	struct text extension, name;
 };
@@ -101,16 +103,11 @@ static const struct media_type TYPES[] = {
 	TYPE("zst", "application/zstd"),
 };
 
-static int lower(char byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : (unsigned char)byte;
-}
-
-/* As memcmp() and lengths order them, ignoring the case of `text`. */
+/* As their bytes and lengths order them, ignoring the case of `text`. */
 static int compare(struct text text, struct text extension)
 {
 	for (size_t i = 0; i < text.length && i < extension.length; i++) {
-		int difference = lower(text.bytes[i]) - (unsigned char)extension.bytes[i];
+		int difference = byte_lower(text.bytes[i]) - extension.bytes[i];
 
 		if (difference != 0)
 			return difference;

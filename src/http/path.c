@@ -9,16 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
-static int hex_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return -1;
-}
+#include "http/byte.h"
 
 /* The byte that "%XY" at the beginning of `text` stands for, or -EINVAL. */
 static int decode_escape(struct text text)
@@ -27,16 +18,11 @@ static int decode_escape(struct text text)
 
 	if (text.length < 3)
 		return -EINVAL;
-	high = hex_value(text.bytes[1]);
-	low = hex_value(text.bytes[2]);
+	high = byte_hex_value(text.bytes[1]);
+	low = byte_hex_value(text.bytes[2]);
 	if (high < 0 || low < 0)
 		return -EINVAL;
 	return high << 4 | low;
-}
-
-static bool is_control(int byte)
-{
-	return byte < 0x20 || byte == 0x7f;
 }
 
 static int append_decoded(struct buffer *path, struct text segment)
@@ -45,7 +31,7 @@ static int append_decoded(struct buffer *path, struct text segment)
 		bool escaped = segment.bytes[0] == '%';
 		int byte = escaped ? decode_escape(segment) : (unsigned char)segment.bytes[0];
 
-		if (byte < 0 || is_control(byte) || byte == '/')
+		if (byte < 0 || byte_is_control((char)byte) || byte == '/')
 			return -EINVAL;
 		buffer_append_byte(path, (char)byte);
 		segment = text_from(segment, escaped ? 3 : 1);

@@ -33,6 +33,9 @@ struct request {
 	struct field fields[REQUEST_FIELDS_MAX];
 };
 
+/* A request of which nothing is known yet; does not touch the array of fields. */
+void request_init(struct request *request);
+
 /* The first field of that name, or NULL.  Comparison ignores case. */
 const struct field *request_field(const struct request *request, struct text name);
 

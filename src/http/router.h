@@ -43,8 +43,8 @@ const struct location *router_find_location(const struct site *site, struct text
 
 /* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
  * checks the method, calls handle().  What needs no endpoint is answered here: 400 (path), 404, 405
- * (with Allow), 414, 501, and OPTIONS of "*".  The path is the target's up to the "?"; request->path
- * is filled in.  The router must have a site. */
+ * (with Allow), 414, 501, and OPTIONS of "*".  The path is the target's up to the "?";
+ * request->path is filled in.  The router must have a site. */
 void router_dispatch(const struct router *router, struct exchange *exchange);
 
 #endif

@@ -1,0 +1,32 @@
+/* Questions about single bytes that several parsers of HTTP ask; ASCII, whatever the locale. */
+#ifndef RINGLET_HTTP_BYTE_H
+#define RINGLET_HTTP_BYTE_H
+
+#include <stdbool.h>
+
+static inline bool byte_is_control(char byte)
+{
+	return (unsigned char)byte < 0x20 || byte == 0x7f;
+}
+
+/* May it stand in a field value (RFC 9110 §5.5)?  The tab is the one control byte that may. */
+static inline bool byte_is_field_value(char byte)
+{
+	return byte == '\t' || !byte_is_control(byte);
+}
+
+static inline char byte_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
+}
+
+/* 0 to 15, or -1: not a hexadecimal digit. */
+static inline int byte_hex_value(char byte)
+{
+	if (byte >= '0' && byte <= '9')
+		return byte - '0';
+	byte = byte_lower(byte);
+	return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* What the unit tests of texts share: the includes that cmocka wants, and comparing a text. */
+#ifndef RINGLET_TEST_ASSERT_TEXT_H
+#define RINGLET_TEST_ASSERT_TEXT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+
+/* Says both when they differ. */
+#define assert_text(actual, expected)                                                              \
+	do {                                                                                       \
+		struct text actual_text = (actual), expected_text = text_of(expected);             \
+		if (!text_equal(actual_text, expected_text))                                       \
+			fail_msg("\"%.*s\" is not \"%.*s\"", TEXT_ARGUMENTS(actual_text),          \
+				TEXT_ARGUMENTS(expected_text));                                    \
+	} while (0)
+
+#endif
