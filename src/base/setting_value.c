@@ -214,24 +214,26 @@ static const char *parse_string(struct setting_value *value)
 {
 	static const char *const yes_no[] = { "no", "yes", NULL };
 	const char *string = value->strings[0];
+	uint64_t index;
 
 	switch (value->setting->type) {
 	case SETTING_YES_NO:
 		return find_word(&value->number, yes_no, string) < 0 ? "unknown word" : NULL;
 	case SETTING_WORD:
-		return find_word(&value->number, value->setting->words, string) < 0 ?
-			"unknown word" :
-			NULL;
+		return find_word(&value->number, value->setting->words, string) < 0 ? "unknown word"
+										    : NULL;
 	case SETTING_NUMBER:
 	case SETTING_SIZE:
 	case SETTING_DURATION:
-		return parse_number(&value->number, text_of(string), units_of(value->setting),
-			value->setting);
+		return parse_number(
+			&value->number, text_of(string), units_of(value->setting), value->setting);
+	case SETTING_FILE:
+		value->number = find_word(&index, value->setting->words, string) == 0;
+		return value->number == 0 && string[0] == '\0' ? "empty" : NULL;
 	case SETTING_DIRECTORY:
 		return string[0] == '\0' ? "empty" : NULL;
 	case SETTING_STRING:
 	case SETTING_STRINGS:
-	case SETTING_FILE:
 	case SETTING_SECTION:
 		break;
 	}

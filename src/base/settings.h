@@ -16,9 +16,10 @@ enum setting_type {
 	SETTING_WORD,     /* one of `words` */
 	SETTING_STRING,
 	SETTING_STRINGS,   /* {"a", "b"} */
-	SETTING_DIRECTORY, /* relative to the configuration file; its value is absolute and exists */
+	SETTING_DIRECTORY, /* relative to the configuration file; its value is absolute and exists
+			    */
 	SETTING_FILE,      /* likewise, need not exist; one of `words` is no path ("-", "") */
-	SETTING_SECTION, /* name { … } or, titled, name "title" { … } */
+	SETTING_SECTION,   /* name { … } or, titled, name "title" { … } */
 };
 
 struct setting {
@@ -34,15 +35,16 @@ struct setting {
 	bool inherited; /* may also stand in an enclosing section, whose value then holds */
 };
 
-/* A parsed section: the root of a file, or one `site "…" { }`.  It owns its children, its values and
- * its title; tables and the file's name are somebody else's. */
+/* A parsed section: the root of a file, or one `site "…" { }`.  It owns its children, its values
+ * and its title; tables and the file's name are somebody else's. */
 struct section {
 	struct list_node node; /* in its parent's children, in the order of the file */
 	struct section *parent;
-	const struct setting *setting;   /* of kind SETTING_SECTION; NULL for the root */
-	const struct setting *table;     /* what may stand in it */
-	const struct setting *extension; /* a second table, an endpoint's in its location; or NULL */
-	const char *title;               /* NULL if untitled */
+	const struct setting *setting; /* of kind SETTING_SECTION; NULL for the root */
+	const struct setting *table;   /* what may stand in it */
+	const struct setting
+		*extension; /* a second table, an endpoint's in its location; or NULL */
+	const char *title;  /* NULL if untitled */
 	const char *file;
 	unsigned line; /* 0: not written */
 	struct list children;
@@ -53,10 +55,11 @@ struct section {
 struct setting_value {
 	struct list_node node; /* in its section's values, in the order of the file */
 	const struct setting *setting;
-	unsigned line;    /* 0: not written, the fallback */
-	uint64_t number;  /* yes/no, number, size, duration in ns, the index of a word */
-	char **strings;   /* as written, without quotes */
-	size_t count;     /* 1 but for SETTING_STRINGS */
+	unsigned line;   /* 0: not written, the fallback */
+	uint64_t number; /* yes/no, number, size, duration in ns, the index of a word,
+			    whether a file is one of the words */
+	char **strings;  /* as written, without quotes */
+	size_t count;    /* 1 but for SETTING_STRINGS */
 };
 
 /* The value of a setting: from the section, else (if inherited) from the nearest enclosing one,

@@ -1,0 +1,193 @@
+/* Every setting of the server itself: name, type, default, bounds and help in one place.
+ *
+ * The parser's options, the checks, -T, --help-config and docs/configuration.md are all made from
+ * this table; adding a setting is adding a line here and reading it with section_*().  Endpoints
+ * bring tables of their own, which extend `location`. */
+#include "server/configuration.h"
+
+#define MILLISECOND UINT64_C(1000000)
+#define SECOND      (1000 * MILLISECOND)
+#define DAY         (86400 * SECOND)
+
+static const char *const backend_words[] = { "auto", "io_uring", "epoll", NULL };
+static const char *const zero_copy_words[] = { "splice", "sendfile", "auto", NULL };
+static const char *const log_level_words[] = { "debug", "info", "warning", "error", NULL };
+static const char *const access_log_format_words[] = { "combined", "json", NULL };
+static const char *const error_log_words[] = { "stderr", NULL };
+static const char *const access_log_words[] = { "-", "", NULL };
+static const char *const pid_file_words[] = { "", NULL };
+
+static const struct setting listen_table[] = { { 0 } };
+
+static const struct setting limits_table[] = {
+	{ .name = "header_bytes",
+		.type = SETTING_SIZE,
+		.fallback = "16K",
+		.minimum = 1 << 10,
+		.maximum = 1 << 20,
+		.help = "The longest request head; a longer one is answered 431, or 414 when it is "
+			"the target that is too long." },
+	{ .name = "body_bytes",
+		.type = SETTING_SIZE,
+		.fallback = "1M",
+		.maximum = UINT64_C(1) << 50,
+		.help = "The longest request body; a longer one is answered 413." },
+	{ .name = "connections",
+		.type = SETTING_NUMBER,
+		.fallback = "10000",
+		.minimum = 1,
+		.maximum = 10000000,
+		.help = "Connections that one worker keeps open at once; further ones wait in the "
+			"kernel's queue." },
+	{ .name = "keep_alive_requests",
+		.type = SETTING_NUMBER,
+		.fallback = "10000",
+		.minimum = 1,
+		.help = "Requests that one connection may make before it is closed." },
+	{ 0 },
+};
+
+static const struct setting timeouts_table[] = {
+	{ .name = "header",
+		.type = SETTING_DURATION,
+		.fallback = "10s",
+		.minimum = MILLISECOND,
+		.maximum = DAY,
+		.help = "From the first byte of a request head to its last; then 408." },
+	{ .name = "body",
+		.type = SETTING_DURATION,
+		.fallback = "30s",
+		.minimum = MILLISECOND,
+		.maximum = DAY,
+		.help = "Without a byte of a request body; then 408." },
+	{ .name = "idle",
+		.type = SETTING_DURATION,
+		.fallback = "75s",
+		.minimum = MILLISECOND,
+		.maximum = DAY,
+		.help = "Without a request; then the connection is closed." },
+	{ .name = "send",
+		.type = SETTING_DURATION,
+		.fallback = "60s",
+		.minimum = MILLISECOND,
+		.maximum = DAY,
+		.help = "Without progress while a response is sent; then the connection is "
+			"closed." },
+	{ .name = "drain",
+		.type = SETTING_DURATION,
+		.fallback = "5s",
+		.maximum = DAY,
+		.help = "How long a worker that was told to end lets its requests finish." },
+	{ 0 },
+};
+
+static const struct setting location_table[] = {
+	{ .name = "endpoint",
+		.type = SETTING_STRING,
+		.fallback = "static",
+		.help = "What answers: one of the endpoints below." },
+	{ 0 },
+};
+
+static const struct setting site_table[] = {
+	{ .name = "root",
+		.type = SETTING_DIRECTORY,
+		.inherited = true,
+		.help = "The directory whose files are served: a request's path is looked up in it "
+			"and nothing outside it is ever served.  A relative path is relative to "
+			"the "
+			"configuration file.  A symbolic link is looked up again every second." },
+	{ .name = "index",
+		.type = SETTING_STRINGS,
+		.inherited = true,
+		.help = "The files that answer for a directory; the first that exists does." },
+	{ .name = "location",
+		.type = SETTING_SECTION,
+		.titled = true,
+		.children = location_table,
+		.help = "The paths that begin with the title are answered by an endpoint; the "
+			"longest matching location wins, whole segments count.  A site without "
+			"any location serves all its files by static.  A setting of the endpoint "
+			"stands here too." },
+	{ 0 },
+};
+
+const struct setting settings_table[] = {
+	{ .name = "listen",
+		.type = SETTING_SECTION,
+		.titled = true,
+		.children = listen_table,
+		.help = "An address to accept connections on, as the title: \"127.0.0.1:8080\", "
+			"\"[::1]:8080\" or \"unix:path\"; port 0 is any free one.  At least one." },
+	{ .name = "workers",
+		.type = SETTING_NUMBER,
+		.fallback = "0",
+		.maximum = 1024,
+		.help = "Worker processes; 0: one per CPU." },
+	{ .name = "backend",
+		.type = SETTING_WORD,
+		.words = backend_words,
+		.fallback = "auto",
+		.help = "How the kernel is asked; auto: io_uring, or epoll where that is "
+			"forbidden." },
+	{ .name = "zero_copy",
+		.type = SETTING_WORD,
+		.words = zero_copy_words,
+		.fallback = "splice",
+		.help = "How io_uring moves a file to a socket: splice requests on the ring, "
+			"sendfile(2) called by the loop, or auto by the size of the file." },
+	{ .name = "keep_alive",
+		.type = SETTING_YES_NO,
+		.fallback = "yes",
+		.help = "May a connection make more than one request?  no: every response "
+			"closes." },
+	{ .name = "server",
+		.type = SETTING_YES_NO,
+		.fallback = "yes",
+		.help = "Does a response carry the field Server: Ringlet?" },
+	{ .name = "user",
+		.type = SETTING_STRING,
+		.fallback = "\"\"",
+		.help = "The user that workers become when started as root; \"\": no change." },
+	{ .name = "pid_file",
+		.type = SETTING_FILE,
+		.words = pid_file_words,
+		.fallback = "\"\"",
+		.help = "Where the process id is written; \"\": nowhere." },
+	{ .name = "error_log",
+		.type = SETTING_FILE,
+		.words = error_log_words,
+		.fallback = "\"stderr\"",
+		.help = "Where messages go: \"stderr\" or a file." },
+	{ .name = "log_level",
+		.type = SETTING_WORD,
+		.words = log_level_words,
+		.fallback = "info",
+		.help = "The least important messages that are written." },
+	{ .name = "access_log",
+		.type = SETTING_FILE,
+		.words = access_log_words,
+		.fallback = "\"-\"",
+		.help = "Where a line for each request goes: \"-\" is standard output, \"\" is "
+			"nowhere, otherwise a file." },
+	{ .name = "access_log_format",
+		.type = SETTING_WORD,
+		.words = access_log_format_words,
+		.fallback = "combined",
+		.help = "combined, as other servers write it, or a JSON object a line." },
+	{ .name = "limits",
+		.type = SETTING_SECTION,
+		.children = limits_table,
+		.help = "Bounds; reaching one is an answer or a wait, never an accident." },
+	{ .name = "timeouts",
+		.type = SETTING_SECTION,
+		.children = timeouts_table,
+		.help = "How long a client may take." },
+	{ .name = "site",
+		.type = SETTING_SECTION,
+		.titled = true,
+		.children = site_table,
+		.help = "What is served for the host in the title; \"*\": for any host.  At least "
+			"one." },
+	{ 0 },
+};
