@@ -37,7 +37,7 @@ static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 const struct setting file_site_settings[] = {
 	{
 		.name = "root",
-		.type = SETTING_STRING,
+		.type = SETTING_DIRECTORY,
 		.help = "The directory whose files are served; relative to the configuration file. "
 			"Links in it may lead to whatever is inside, never outside.",
 		.inherited = true,
