@@ -1,0 +1,13 @@
+/* The cases of the contract, one group per file, run by contract.c on each backend. */
+#ifndef RINGLET_TEST_CONTRACT_CASES_H
+#define RINGLET_TEST_CONTRACT_CASES_H
+
+#include "fixture.h"
+
+/* A case with a fixture of its own. */
+#define contract_case(function)                                                                    \
+	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+int run_kind_cases(void);
+
+#endif

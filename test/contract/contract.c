@@ -1,0 +1,45 @@
+/* The promises of proactor.h, proved for one backend:
+ *
+ *	contract io_uring | epoll
+ *	contract simulated [FIRST-SEED [LAST-SEED]]
+ *
+ * CONTRACT_FILTER=pattern in the environment (with * and ?) runs only the cases that match. */
+#include "cases.h"
+
+#include <stdio.h>
+
+static int run_cases(void)
+{
+	return run_kind_cases();
+}
+
+static int run_seeds(uint64_t first, uint64_t last)
+{
+	int failed_count = 0;
+
+	for (uint64_t seed = first; seed <= last && failed_count == 0; seed++) {
+		printf("seed %llu\n", (unsigned long long)seed);
+		fflush(stdout);
+		fixture_choose("simulated", seed);
+		failed_count += run_cases();
+	}
+	return failed_count;
+}
+
+int main(int argument_count, char **arguments)
+{
+	const char *backend = argument_count > 1 ? arguments[1] : "";
+	uint64_t first = argument_count > 2 ? strtoull(arguments[2], NULL, 10) : 0;
+	uint64_t last = argument_count > 3 ? strtoull(arguments[3], NULL, 10) : first;
+
+	if (getenv("CONTRACT_FILTER"))
+		cmocka_set_test_filter(getenv("CONTRACT_FILTER"));
+	if (strcmp(backend, "simulated") == 0)
+		return run_seeds(first, last) == 0 ? 0 : 1;
+	if (strcmp(backend, "io_uring") != 0 && strcmp(backend, "epoll") != 0) {
+		fprintf(stderr, "usage: contract io_uring | epoll | simulated [FIRST [LAST]]\n");
+		return 2;
+	}
+	fixture_choose(backend, 0);
+	return run_cases() == 0 ? 0 : 1;
+}
