@@ -5,8 +5,9 @@
 #ifndef RINGLET_PROACTOR_DEADLINE_H
 #define RINGLET_PROACTOR_DEADLINE_H
 
-#include "base/list.h"
 #include <stdint.h>
+
+#include "base/list.h"
 
 struct proactor;
 struct deadline;

@@ -557,7 +557,8 @@ class _Output:
         self._thread.join(seconds)
 
 
-def configuration_text(root, settings=None, sections="", locations=None, listen=("127.0.0.1:0",)):
+def configuration_text(root, settings=None, sections="", locations=None,
+                       listen=("127.0.0.1:0",)):
     """A configuration with what a test did not name filled in.  `settings` are top-level words and
     their values as written in the file; `sections` is text at top level; `locations` maps a path to
     the text in its braces and replaces the default ones."""
@@ -584,7 +585,7 @@ class Server:
     files        {"a/b.txt": b"..."}: written below the root before the start
     root         a directory to serve instead of a fresh one
     arguments    more arguments of the command line; with quick_start, the only ones
-    before_exec  runs in the new process before the daemon: forbid_system_call(), limit_descriptors()
+    before_exec  runs in the new process first: forbid_system_call(), limit_descriptors()
     """
 
     def __init__(self, files=None, *, root=None, configuration=None, settings=None, sections="",
@@ -647,9 +648,9 @@ class Server:
         environment.update(self._environment)
         wrapper = os.environ.get("RINGLET_TEST_WRAPPER", "").split()
         self.process = subprocess.Popen(
-            [*wrapper, self.binary, *self.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=self.directory, env=environment, start_new_session=True,
-            preexec_fn=self._before_exec)
+            [*wrapper, self.binary, *self.arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory, env=environment,
+            start_new_session=True, preexec_fn=self._before_exec)
         self._stdout = _Output(self.process.stdout, False)
         self._stderr = _Output(self.process.stderr, DEBUG)
 

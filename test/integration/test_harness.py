@@ -142,7 +142,8 @@ class TheProcess(unittest.TestCase):
             harness.wait_until(lambda: False, 0.05)
 
     def test_children_are_found_while_they_live(self):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL)
         self.assertIn(child.pid, harness.children_of(os.getpid()))
         self.assertTrue(harness.process_is_alive(child.pid))
         child.stdin.close()

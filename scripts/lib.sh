@@ -1,0 +1,105 @@
+# Shared by the scripts beside it; sourced, not run.
+#
+# What a script needs is told by a check, not by a package: on a system without apt everything may
+# be there under other names.  Only what is missing is named, and installed where apt-get exists.
+
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+missing_packages=()
+
+say() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+}
+
+die() {
+	say "$@"
+	exit 1
+}
+
+# The comment at the top of the script is its help text.
+show_help() {
+	sed -n '2,/^[^#]/ { /^#/ { s/^# \{0,1\}//; p; } }' "$0"
+	exit 0
+}
+
+wrong_usage() {
+	say "$1 (try --help)"
+	exit 2
+}
+
+# need PACKAGE COMMAND...: the Debian package to install when the command fails.
+need() {
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing_packages+=("$package")
+}
+
+has_command() {
+	command -v "$1"
+}
+
+has_header() {
+	printf '#include <%s>\n' "$1" | cc -E -x c -
+}
+
+has_library() {
+	pkg-config --exists "$1"
+}
+
+need_for_building() {
+	need gcc has_command cc
+	need libc6-dev has_header stdio.h
+	need linux-libc-dev has_header linux/openat2.h
+	need pkg-config has_command pkg-config
+	need meson has_command meson
+	need ninja-build has_command ninja
+	need liburing-dev has_library liburing
+	need libconfuse-dev has_library libconfuse
+}
+
+need_for_testing() {
+	need python3 has_command python3
+	need libcmocka-dev has_library cmocka
+	need clang-format has_command clang-format
+	need scdoc has_command scdoc
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# Installs what need() found missing, saying first what it does.
+install_missing() {
+	[ ${#missing_packages[@]} -gt 0 ] || return 0
+	local update=(apt-get update)
+	local install=(apt-get install --yes --no-install-recommends "${missing_packages[@]}")
+	local prefix=()
+
+	if ! has_command apt-get >/dev/null; then
+		say "missing, by Debian's names: ${missing_packages[*]}"
+		die "there is no apt-get here: install them by your system's means, then try again"
+	fi
+	[ "$(id -u)" -eq 0 ] || prefix=(sudo)
+	say "missing: ${missing_packages[*]}; installing by"
+	say "    ${prefix[*]:+sudo }${update[*]} && ${prefix[*]:+sudo }${install[*]}"
+	if [ ${#prefix[@]} -gt 0 ] && ! has_command sudo >/dev/null; then
+		die "this needs root, and there is no sudo: run that command as root, then try again"
+	fi
+	as_root "${update[@]}" >&2 &&
+		as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2
+}
+
+# build_in DIRECTORY MESON-OPTION...: configures (anew with these options, if it was before) and
+# builds.
+build_in() {
+	local directory=$1
+	shift
+	if [ -f "$directory/build.ninja" ]; then
+		meson configure "$directory" "$@" && ninja -C "$directory"
+	else
+		meson setup "$directory" "$tree" "$@" && ninja -C "$directory"
+	fi
+}
