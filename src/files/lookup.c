@@ -228,7 +228,8 @@ static void open_index(struct lookup *lookup)
 		name = lookup->index[lookup->index_next++];
 	else
 		lookup->probing = true;
-	strcpy(lookup->path + lookup->path_length, name); /* set_path() kept the room */
+	/* set_path() kept the room. */
+	memcpy(lookup->path + lookup->path_length, name, strlen(name) + 1);
 	free(lookup->resolved);
 	lookup->resolved = NULL;
 	open_path(lookup);

@@ -9,7 +9,8 @@ struct body_sink {
 	/* The bytes are valid during the call only. */
 	void (*received)(struct body_sink *sink, struct text bytes);
 
-	/* Once, last, unless the exchange is answered before: 0, -EMSGSIZE, -EPROTO, -ECONNRESET or -ETIMEDOUT. */
+	/* Once, last, unless the exchange is answered before: 0, -EMSGSIZE, -EPROTO, -ECONNRESET or
+	 * -ETIMEDOUT. */
 	void (*ended)(struct body_sink *sink, int error);
 };
 

@@ -1,5 +1,5 @@
-/* The two tables, and nothing else: read a row as "in this state, when that happens, do this, and go
- * on in one of these".  The actions are in input.c and output.c. */
+/* The two tables, and nothing else: read a row as "in this state, when that happens, do this, and
+ * go on in one of these".  The actions are in input.c and output.c. */
 #include "http1/transitions.h"
 
 #include "http1/connection.h"
@@ -14,8 +14,9 @@
 #define IN_BODY (IN(READING_BODY) | IN(STALLED) | IN(HOLDING) | IN(ENDED))
 
 /* Where a piece of the response leads: to the next send, or to the end of the exchange. */
-#define OUT_PULL (OUT(SENDING) | OUT(SENDING_FILE) | OUT(AWAITING_BODY) | OUT(READING) | \
-	OUT(LINGERING) | OUT(CLOSING))
+#define OUT_PULL                                                                                   \
+	(OUT(SENDING) | OUT(SENDING_FILE) | OUT(AWAITING_BODY) | OUT(READING) | OUT(LINGERING) |   \
+		OUT(CLOSING))
 
 /* clang-format off */
 const struct input_cell input_table[INPUT_STATE_COUNT][INPUT_EVENT_COUNT] = {

@@ -60,8 +60,10 @@ EXAMPLES = {
          ("src/base/a.c", "/* Lists. */\n")],
         [("src/base/a.c", "/* Lists whose nodes are embedded in their owners. */\n")]),
     checks.lines_fit: (
-        [("src/base/a.c", "x" * 101 + "\n"), ("src/base/a.c", "\t" * 12 + "12345\n")],
+        [("src/base/a.c", "x" * 101 + "\n"), ("src/base/a.c", "\t" * 12 + "12345\n"),
+         ("src/base/a.c", "/* clang-format off */\n/* clang-format on */\n" + "x" * 101)],
         [("src/base/a.c", "x" * 100 + "\n"), ("src/base/a.c", "\t" * 12 + "1234\n"),
+         ("src/base/a.c", "/* clang-format off */\n" + "x" * 101 + "\n"),
          ("docs/a.md", "x" * 101 + "\n")]),
     checks.lines_end_cleanly: (
         [("src/base/a.c", "int a; \n"), ("src/base/a.c", "int a;\r\n"), ("src/base/a.c", "int a;"),
