@@ -1,1 +1,323 @@
-/* To be written. */
+/* The epoll backend: completions made out of readiness.  Try, park, retry.
+ *
+ * An op on a socket is tried when it is submitted; mostly that is the end of it, without epoll
+ * having been asked.  If the socket is exhausted the op is parked at its descriptor's record, and
+ * tried again when the edge comes.  A descriptor is registered once, edge-triggered, for both
+ * directions, when an op of it first parks: no further epoll_ctl(2) until it is closed.
+ *
+ * Edges are never lost: an op is parked only after the kernel itself said EAGAIN (or, for a
+ * receive, has said so in effect since the last edge), registering reports what is ready already,
+ * and an edge that finds nobody waiting is remembered in the record.
+ *
+ * Events are all turned into completions before the first done() runs, and only a done() can
+ * close a descriptor: no event of one turn can refer to a descriptor closed, or a number given
+ * anew, in the same turn.  Closing removes the registration first, since another process may hold
+ * the same open file and would keep it alive.
+ *
+ * Ops on files run on the pool (epoll_file.c), attempts stand in epoll_socket.c. */
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/metrics.h"
+#include "proactor/epoll.h"
+
+enum { EVENTS_PER_WAIT = 256 };
+
+/* --- try, park, retry --------------------------------------------------------------------- */
+
+/* 0 or a negative errno. */
+static int register_descriptor(struct epoll_proactor *epoll, struct descriptor *descriptor, int fd)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.fd = fd,
+	};
+
+	if (descriptor->registered)
+		return 0;
+	if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+	descriptor->registered = true;
+	return 0;
+}
+
+static void park(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+{
+	int r = register_descriptor(epoll, descriptor, op->fd);
+
+	if (r < 0)
+		op_complete(&epoll->proactor, op, r);
+	else
+		list_append(&descriptor->parked, &op->node);
+}
+
+static void try_or_keep(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+{
+	switch (try_op(epoll, descriptor, op)) {
+	case OUTCOME_ENDED:
+		break;
+	case OUTCOME_BLOCKED:
+		park(epoll, descriptor, op);
+		break;
+	case OUTCOME_UNFINISHED:
+		list_append(&epoll->unfinished, &op->node);
+		break;
+	}
+}
+
+static void submit_to_socket(struct epoll_proactor *epoll, struct op *op)
+{
+	struct descriptor *descriptor;
+
+	if (op->fd < 0) {
+		op_complete(&epoll->proactor, op, -EBADF);
+		return;
+	}
+	descriptor = descriptor_of(&epoll->descriptors, op->fd);
+	if (descriptor)
+		try_or_keep(epoll, descriptor, op);
+	else
+		op_complete(&epoll->proactor, op, -ENOMEM);
+}
+
+/* The edges after which trying again makes sense. */
+static uint32_t edges_for(const struct op *op)
+{
+	if (op->kind == OP_ACCEPT || op->kind == OP_RECEIVE)
+		return EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+	if (op->kind == OP_SEND || op->kind == OP_SENDFILE)
+		return EPOLLOUT | EPOLLHUP | EPOLLERR;
+	return UINT32_MAX;
+}
+
+static void handle_edge(struct epoll_proactor *epoll, int fd, uint32_t events)
+{
+	struct descriptor *descriptor = descriptor_of(&epoll->descriptors, fd);
+	struct list parked;
+	struct list_node *node;
+
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		descriptor->hung_up = true;
+	if (descriptor->hung_up || events & EPOLLIN)
+		descriptor->readable = true;
+	list_move_all(&parked, &descriptor->parked);
+	while ((node = list_take_first(&parked))) {
+		struct op *op = container_of(node, struct op, node);
+
+		if (events & edges_for(op))
+			try_or_keep(epoll, descriptor, op);
+		else
+			list_append(&descriptor->parked, node);
+	}
+}
+
+/* Those that were unfinished before: what is put off anew has its turn in the next one. */
+static void resume_unfinished(struct epoll_proactor *epoll)
+{
+	struct list unfinished;
+	struct list_node *node;
+
+	list_move_all(&unfinished, &epoll->unfinished);
+	while ((node = list_take_first(&unfinished))) {
+		struct op *op = container_of(node, struct op, node);
+
+		try_or_keep(epoll, descriptor_of(&epoll->descriptors, op->fd), op);
+	}
+}
+
+/* --- the calls of the vtable -------------------------------------------------------------- */
+
+static void close_now(struct epoll_proactor *epoll, struct op *op)
+{
+	struct descriptor *descriptor = descriptor_find(&epoll->descriptors, op->fd);
+
+	if (descriptor && descriptor->registered)
+		epoll_ctl(epoll->epoll_fd, EPOLL_CTL_DEL, op->fd, NULL);
+	if (descriptor)
+		descriptor_reset(descriptor);
+	/* close(2) gives the number back even when it is interrupted. */
+	if (close(op->fd) < 0 && errno != EINTR)
+		op_complete(&epoll->proactor, op, -errno);
+	else
+		op_complete(&epoll->proactor, op, 0);
+}
+
+static void backend_submit(struct proactor *proactor, struct op *op)
+{
+	switch ((enum op_kind)op->kind) {
+	case OP_ACCEPT:
+	case OP_RECEIVE:
+	case OP_SEND:
+	case OP_SENDFILE:
+	case OP_POLL:
+		submit_to_socket(epoll_proactor_of(proactor), op);
+		return;
+	case OP_OPEN:
+	case OP_STAT:
+	case OP_READ:
+	case OP_WRITE:
+	case OP_FSYNC:
+	case OP_RENAME:
+	case OP_UNLINK:
+		submit_to_pool(proactor, op);
+		return;
+	case OP_CLOSE:
+		close_now(epoll_proactor_of(proactor), op);
+		return;
+	case OP_TIMEOUT:
+	case OP_WAKE:
+	case OP_WORK:
+		break;
+	}
+	assert(!"served by proactor.c");
+}
+
+/* An op that is still submitted has moved all it could: nothing is in flight that would have to be
+ * waited for, but for a file operation that a thread has begun. */
+static void backend_cancel(struct proactor *proactor, struct op *op)
+{
+	bool is_on_socket = op->kind == OP_ACCEPT || op->kind == OP_RECEIVE ||
+			    op->kind == OP_SEND || op->kind == OP_SENDFILE || op->kind == OP_POLL;
+
+	if (is_on_socket || pool_withdraw(proactor->pool, op))
+		op_complete(proactor, op, -ECANCELED);
+}
+
+/* Rounded up: a deadline must have passed when the wait ends. */
+static int milliseconds_of(uint64_t wait_ns)
+{
+	uint64_t milliseconds = wait_ns / 1000000 + (wait_ns % 1000000 > 0);
+
+	if (wait_ns == PROACTOR_WAIT_FOREVER)
+		return -1;
+	return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
+}
+
+static int wait_precisely(int epoll_fd, struct epoll_event *events, uint64_t wait_ns)
+{
+	struct timespec timeout = {
+		.tv_sec = (time_t)(wait_ns / 1000000000),
+		.tv_nsec = (long)(wait_ns % 1000000000),
+	};
+
+	return epoll_pwait2(epoll_fd, events, EVENTS_PER_WAIT,
+		wait_ns == PROACTOR_WAIT_FOREVER ? NULL : &timeout, NULL);
+}
+
+/* The count of events, or a negative errno.  A container's seccomp filter may forbid what it does
+ * not know. */
+static int wait_for_events(
+	struct epoll_proactor *epoll, struct epoll_event *events, uint64_t wait_ns)
+{
+	int count = -1;
+
+	metrics_add(METRIC_ENTERS, 1);
+	if (!epoll->whole_milliseconds) {
+		count = wait_precisely(epoll->epoll_fd, events, wait_ns);
+		epoll->whole_milliseconds = count < 0 && (errno == ENOSYS || errno == EPERM);
+	}
+	if (epoll->whole_milliseconds)
+		count = epoll_wait(
+			epoll->epoll_fd, events, EVENTS_PER_WAIT, milliseconds_of(wait_ns));
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	metrics_add(METRIC_COMPLETIONS, (uint64_t)count);
+	return count;
+}
+
+/* The unfinished go first, so that new ones cannot take every loan from under them. */
+static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
+{
+	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
+	bool may_wait = list_is_empty(&epoll->unfinished);
+	struct epoll_event events[EVENTS_PER_WAIT];
+	int count = wait_for_events(epoll, events, may_wait ? wait_ns_max : 0);
+
+	if (count < 0)
+		return count;
+	resume_unfinished(epoll);
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd == pool_event_fd(proactor->pool))
+			real_collect(proactor);
+		else
+			handle_edge(epoll, events[i].data.fd, events[i].events);
+	}
+	return 0;
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static void backend_free(struct proactor *proactor)
+{
+	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
+
+	proactor_reset(proactor);
+	close(epoll->epoll_fd);
+	socket_loans_reset(epoll);
+	descriptor_table_free(&epoll->descriptors);
+	free(epoll);
+}
+
+static const struct backend epoll_backend = {
+	.name = "epoll",
+	.free = backend_free,
+	.submit = backend_submit,
+	.cancel = backend_cancel,
+	.wait = backend_wait,
+	.loan_ended = socket_loan_ended,
+	.monotonic_ns = real_monotonic_ns,
+	.wall_ns = real_wall_ns,
+	.shutdown = real_shutdown,
+	.peer_address = real_peer_address,
+	.work = real_work,
+};
+
+/* sendfile(2) has no MSG_NOSIGNAL.  A handler that somebody else has set stays. */
+static void ignore_broken_pipes(void)
+{
+	struct sigaction action;
+
+	sigaction(SIGPIPE, NULL, &action);
+	if (action.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
+/* Level-triggered: readable until it is collected from.  0 or a negative errno. */
+static int watch_pool(struct epoll_proactor *epoll)
+{
+	int fd = pool_event_fd(epoll->proactor.pool);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int epoll_open(struct proactor **proactor, const struct proactor_options *options)
+{
+	struct epoll_proactor *epoll = calloc(1, sizeof(*epoll));
+	int r;
+
+	if (!epoll)
+		return -ENOMEM;
+	r = proactor_init(&epoll->proactor, &epoll_backend, options->thread_count);
+	if (r < 0) {
+		free(epoll);
+		return r;
+	}
+	list_init(&epoll->unfinished);
+	socket_loans_init(epoll, options);
+	epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r = epoll->epoll_fd < 0 ? -errno : watch_pool(epoll);
+	if (r < 0) {
+		backend_free(&epoll->proactor);
+		return r;
+	}
+	ignore_broken_pipes();
+	*proactor = &epoll->proactor;
+	return 0;
+}

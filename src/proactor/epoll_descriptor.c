@@ -1,0 +1,80 @@
+/* The records of descriptors, found by number.
+ *
+ * Numbers are small and dense, so an array serves; in chunks, because a record holds the head of a
+ * list and must not move when the array grows.  Chunks are made when a number first appears and
+ * kept: the kernel gives the lowest free number, so they are used again. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proactor/epoll.h"
+
+enum { CHUNK_COUNT = 128 };
+
+struct descriptor *descriptor_find(const struct descriptor_table *table, int fd)
+{
+	size_t index = (size_t)fd / CHUNK_COUNT;
+
+	if (fd < 0 || index >= table->chunk_count || !table->chunks[index])
+		return NULL;
+	return &table->chunks[index][(size_t)fd % CHUNK_COUNT];
+}
+
+static bool has_room_for_chunk(struct descriptor_table *table, size_t index)
+{
+	size_t count = 2 * table->chunk_count > index ? 2 * table->chunk_count : index + 1;
+	struct descriptor **chunks;
+
+	if (index < table->chunk_count)
+		return true;
+	chunks = realloc(table->chunks, count * sizeof(struct descriptor *));
+	if (!chunks)
+		return false;
+	for (size_t i = table->chunk_count; i < count; i++)
+		chunks[i] = NULL;
+	table->chunks = chunks;
+	table->chunk_count = count;
+	return true;
+}
+
+static struct descriptor *new_chunk(void)
+{
+	struct descriptor *chunk = calloc(CHUNK_COUNT, sizeof(struct descriptor));
+
+	if (!chunk)
+		return NULL;
+	for (size_t i = 0; i < CHUNK_COUNT; i++) {
+		list_init(&chunk[i].parked);
+		descriptor_reset(&chunk[i]);
+	}
+	return chunk;
+}
+
+struct descriptor *descriptor_of(struct descriptor_table *table, int fd)
+{
+	struct descriptor *found = descriptor_find(table, fd);
+	size_t index = (size_t)fd / CHUNK_COUNT;
+
+	assert(fd >= 0);
+	if (found)
+		return found;
+	if (!has_room_for_chunk(table, index))
+		return NULL;
+	table->chunks[index] = new_chunk();
+	return descriptor_find(table, fd);
+}
+
+void descriptor_reset(struct descriptor *descriptor)
+{
+	assert(list_is_empty(&descriptor->parked));
+	descriptor->registered = false;
+	descriptor->readable = true; /* for all one knows: nobody has tried */
+	descriptor->hung_up = false;
+}
+
+void descriptor_table_free(struct descriptor_table *table)
+{
+	for (size_t i = 0; i < table->chunk_count; i++)
+		free(table->chunks[i]);
+	free(table->chunks);
+	*table = (struct descriptor_table){ NULL, 0 };
+}
