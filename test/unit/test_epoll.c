@@ -1,0 +1,453 @@
+/* proactor/epoll.c: what only this backend can get wrong.  The promises that it shares with the
+ * others are proved in test/contract. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/metrics.h"
+#include "base/owned.h"
+#include "proactor/backend.h"
+
+/* An op, and what was seen of it in done(). */
+struct observed {
+	struct op op;
+	unsigned done_count;
+	int64_t result;
+	size_t length;
+	char first_byte;
+};
+
+static unsigned done_order;
+
+static void observe(struct proactor *proactor, struct op *op)
+{
+	struct observed *observed = container_of(op, struct observed, op);
+
+	(void)proactor;
+	done_order++;
+	observed->done_count++;
+	observed->result = op->result;
+	if (op->kind == OP_RECEIVE && op->result > 0) {
+		observed->length = op->receive.loan.length;
+		observed->first_byte = op->receive.loan.bytes[0];
+	}
+}
+
+static void observed_init(struct observed *observed)
+{
+	*observed = (struct observed){ .done_count = 0 };
+	op_init(&observed->op, observe);
+}
+
+static struct proactor *open_with(const struct proactor_options *options)
+{
+	struct proactor *proactor;
+
+	assert_int_equal(epoll_open(&proactor, options), 0);
+	return proactor;
+}
+
+static struct proactor *open_default(void)
+{
+	const struct proactor_options options = { .thread_count = 1 };
+
+	return open_with(&options);
+}
+
+/* Turns until `observed` is done once more than it was; a bound on turns, not on time. */
+static void turn_until_done(struct proactor *proactor, const struct observed *observed)
+{
+	unsigned before = observed->done_count;
+
+	for (int turns = 0; observed->done_count == before; turns++) {
+		assert_true(turns < 1000);
+		assert_int_equal(proactor_turn(proactor, 5000000000u), 0);
+	}
+	assert_int_equal(observed->done_count, before + 1);
+}
+
+static void close_by_op(struct proactor *proactor, int fd)
+{
+	struct observed closing;
+
+	observed_init(&closing);
+	proactor_close(proactor, &closing.op, fd);
+	turn_until_done(proactor, &closing);
+	assert_int_equal(closing.result, 0);
+}
+
+static void open_pair(int fds[2])
+{
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+/* A receive that is parked, so that its descriptor is registered, and then fed. */
+static void park_and_feed(struct proactor *proactor, struct observed *receive, int fd, int peer)
+{
+	proactor_receive(proactor, &receive->op, fd);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	assert_int_equal(receive->done_count, 0);
+	assert_int_equal(write(peer, "a", 1), 1);
+	turn_until_done(proactor, receive);
+	assert_int_equal(receive->result, 1);
+}
+
+static void test_edge_while_nobody_is_parked_is_remembered(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed receive;
+	int fds[2];
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&receive);
+	park_and_feed(proactor, &receive, fds[0], fds[1]);
+	assert_int_equal(write(fds[1], "b", 1), 1);
+	assert_int_equal(proactor_turn(proactor, 5000000000u), 0); /* the edge comes and goes */
+	proactor_receive(proactor, &receive.op, fds[0]);
+	turn_until_done(proactor, &receive);
+	assert_int_equal(receive.first_byte, 'b');
+	close(fds[1]);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_end_that_came_with_the_last_bytes_is_seen(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed receive;
+	int fds[2];
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&receive);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	assert_int_equal(write(fds[1], "a", 1), 1);
+	close(fds[1]);
+	turn_until_done(proactor, &receive);
+	assert_int_equal(receive.result, 1);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	turn_until_done(proactor, &receive);
+	assert_int_equal(receive.result, 0);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_drained_socket_is_not_asked_again_before_an_edge(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed receive;
+	int fds[2];
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&receive);
+	park_and_feed(proactor, &receive, fds[0], fds[1]);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	/* Bytes that came without an edge having been fetched are left alone by a submit. */
+	assert_int_equal(write(fds[1], "c", 1), 1);
+	proactor_cancel(proactor, &receive.op);
+	turn_until_done(proactor, &receive);
+	assert_int_equal(receive.result, -ECANCELED);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	turn_until_done(proactor, &receive);
+	assert_int_equal(receive.first_byte, 'c');
+	close(fds[1]);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+/* Closes its descriptor from done(), in the same turn makes a new pair, and receives there. */
+struct replacing {
+	struct op op, closing;
+	struct observed receive;
+	int fds[2];
+	bool replaced;
+};
+
+static void ignore_done(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	(void)op;
+}
+
+static void replace_descriptor(struct proactor *proactor, struct op *op)
+{
+	struct replacing *replacing = container_of(op, struct replacing, op);
+	int before = replacing->fds[0];
+
+	proactor_close(proactor, &replacing->closing, before);
+	close(replacing->fds[1]);
+	open_pair(replacing->fds);
+	assert_int_equal(replacing->fds[0], before);
+	proactor_receive(proactor, &replacing->receive.op, replacing->fds[0]);
+	replacing->replaced = true;
+}
+
+static void test_descriptor_number_reused_within_a_turn_starts_afresh(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct replacing replacing;
+	struct observed send;
+	struct iovec vector = { (void *)"old", 3 };
+
+	(void)state;
+	open_pair(replacing.fds);
+	replacing.replaced = false;
+	op_init(&replacing.op, replace_descriptor);
+	op_init(&replacing.closing, ignore_done);
+	observed_init(&replacing.receive);
+	observed_init(&send);
+	proactor_receive(proactor, &replacing.op, replacing.fds[0]);
+	/* Bytes and the end: the old descriptor is known as readable and hung up. */
+	proactor_send(proactor, &send.op, replacing.fds[1], &vector, 1, false);
+	assert_int_equal(shutdown(replacing.fds[1], SHUT_WR), 0);
+	while (!replacing.replaced)
+		assert_int_equal(proactor_turn(proactor, 5000000000u), 0);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	assert_int_equal(replacing.receive.done_count, 0);
+	assert_int_equal(write(replacing.fds[1], "new", 3), 3);
+	turn_until_done(proactor, &replacing.receive);
+	assert_int_equal(replacing.receive.first_byte, 'n');
+	close(replacing.fds[1]);
+	close_by_op(proactor, replacing.fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_closed_descriptor_with_a_duplicate_makes_no_events(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed receive;
+	int fds[2], duplicate;
+	uint64_t before;
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&receive);
+	park_and_feed(proactor, &receive, fds[0], fds[1]);
+	duplicate = dup(fds[0]);
+	close_by_op(proactor, fds[0]);
+	before = metrics_sum(METRIC_COMPLETIONS);
+	assert_int_equal(write(fds[1], "b", 1), 1);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	assert_int_equal(metrics_sum(METRIC_COMPLETIONS), before);
+	close(duplicate);
+	close(fds[1]);
+	proactor_free(proactor);
+}
+
+static void test_receives_beyond_the_loans_come_in_later_turns(void **state)
+{
+	const struct proactor_options options = {
+		.thread_count = 1, .receive_buffer_count = 2, .receive_buffer_length = 16
+	};
+	struct proactor *proactor = open_with(&options);
+	struct observed receives[5];
+	int fds[5][2];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		open_pair(fds[i]);
+		observed_init(&receives[i]);
+		assert_int_equal(write(fds[i][1], "x", 1), 1);
+		proactor_receive(proactor, &receives[i].op, fds[i][0]);
+	}
+	done_order = 0;
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		assert_int_equal(proactor_turn(proactor, 5000000000u), 0);
+		assert_int_equal(done_order, turn < 3 ? 2 * turn : 5);
+	}
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(receives[i].result, 1);
+		close(fds[i][1]);
+		close_by_op(proactor, fds[i][0]);
+	}
+	proactor_free(proactor);
+}
+
+/* Throws away what arrives, as fast as it comes. */
+static int64_t drain(void *context)
+{
+	static char sink[1 << 16];
+	int fd = *(int *)context;
+	int64_t total = 0;
+	ssize_t n;
+
+	while ((n = read(fd, sink, sizeof(sink))) > 0)
+		total += n;
+	return total;
+}
+
+static void test_long_sendfile_yields_to_others(void **state)
+{
+	enum { LENGTH = 64 << 20 };
+	struct proactor *proactor = open_default();
+	struct observed sendfile, draining, other;
+	auto_fd file = memfd_create("test", MFD_CLOEXEC);
+	int fds[2], others[2];
+	uint64_t moved = 0;
+
+	(void)state;
+	assert_int_equal(ftruncate(file, LENGTH), 0);
+	open_pair(fds);
+	open_pair(others);
+	assert_int_equal(fcntl(fds[1], F_SETFL, 0), 0);
+	observed_init(&sendfile);
+	observed_init(&draining);
+	observed_init(&other);
+	proactor_work(proactor, &draining.op, drain, &fds[1]);
+	proactor_sendfile(proactor, &sendfile.op, fds[0], file, 0, LENGTH, false);
+	while (sendfile.done_count == 0) {
+		assert_true(sendfile.op.moved - moved <= 1 << 20);
+		moved = sendfile.op.moved;
+		if (!op_is_active(&other.op))
+			proactor_receive(proactor, &other.op, others[0]);
+		assert_int_equal(write(others[1], "x", 1), 1);
+		assert_int_equal(proactor_turn(proactor, 5000000000u), 0);
+	}
+	assert_int_equal(sendfile.result, LENGTH);
+	assert_true(other.done_count >= LENGTH / (1 << 20) / 2);
+	proactor_cancel(proactor, &other.op);
+	if (op_is_active(&other.op))
+		turn_until_done(proactor, &other);
+	close_by_op(proactor, fds[0]);
+	turn_until_done(proactor, &draining);
+	assert_int_equal(draining.result, LENGTH);
+	close(fds[1]);
+	close(others[1]);
+	close_by_op(proactor, others[0]);
+	proactor_free(proactor);
+}
+
+static void test_sendfile_to_a_peer_that_is_gone_raises_no_signal(void **state)
+{
+	struct proactor *proactor = open_default();
+	auto_fd file = memfd_create("test", MFD_CLOEXEC);
+	struct observed sendfile;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(ftruncate(file, 4096), 0);
+	open_pair(fds);
+	close(fds[1]);
+	observed_init(&sendfile);
+	proactor_sendfile(proactor, &sendfile.op, fds[0], file, 0, 4096, false);
+	turn_until_done(proactor, &sendfile);
+	assert_int_equal(sendfile.result, -EPIPE);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_poll_sees_what_is_still_there_though_its_edge_has_passed(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed polling;
+	int fds[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	observed_init(&polling);
+	proactor_poll(proactor, &polling.op, fds[0], POLLIN);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	assert_int_equal(polling.done_count, 0);
+	assert_int_equal(write(fds[1], "ab", 2), 2);
+	turn_until_done(proactor, &polling);
+	assert_int_equal(read(fds[0], &byte, 1), 1);
+	proactor_poll(proactor, &polling.op, fds[0], POLLIN);
+	turn_until_done(proactor, &polling);
+	assert_true(polling.result & POLLIN);
+	close(fds[1]);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_two_polls_of_one_descriptor_each_get_their_event(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed reading, writing;
+	int fds[2];
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&reading);
+	observed_init(&writing);
+	proactor_poll(proactor, &reading.op, fds[0], POLLIN);
+	proactor_poll(proactor, &writing.op, fds[0], POLLOUT);
+	turn_until_done(proactor, &writing);
+	assert_int_equal(writing.result, POLLOUT);
+	assert_int_equal(reading.done_count, 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	turn_until_done(proactor, &reading);
+	assert_int_equal(reading.result, POLLIN);
+	close(fds[1]);
+	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+static void test_regular_file_polls_as_ready(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed polling;
+	int file = memfd_create("test", MFD_CLOEXEC);
+
+	(void)state;
+	observed_init(&polling);
+	proactor_poll(proactor, &polling.op, file, POLLIN | POLLOUT);
+	turn_until_done(proactor, &polling);
+	assert_int_equal(polling.result, POLLIN | POLLOUT);
+	close_by_op(proactor, file);
+	proactor_free(proactor);
+}
+
+static void test_high_descriptor_number_gets_a_record(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed receive;
+	int fds[2], high;
+
+	(void)state;
+	open_pair(fds);
+	high = fcntl(fds[0], F_DUPFD_CLOEXEC, 900);
+	close(fds[0]);
+	assert_true(high >= 900);
+	observed_init(&receive);
+	park_and_feed(proactor, &receive, high, fds[1]);
+	assert_int_equal(receive.first_byte, 'a');
+	close(fds[1]);
+	close_by_op(proactor, high);
+	proactor_free(proactor);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_edge_while_nobody_is_parked_is_remembered),
+		cmocka_unit_test(test_end_that_came_with_the_last_bytes_is_seen),
+		cmocka_unit_test(test_drained_socket_is_not_asked_again_before_an_edge),
+		cmocka_unit_test(test_descriptor_number_reused_within_a_turn_starts_afresh),
+		cmocka_unit_test(test_closed_descriptor_with_a_duplicate_makes_no_events),
+		cmocka_unit_test(test_receives_beyond_the_loans_come_in_later_turns),
+		cmocka_unit_test(test_long_sendfile_yields_to_others),
+		cmocka_unit_test(test_sendfile_to_a_peer_that_is_gone_raises_no_signal),
+		cmocka_unit_test(test_poll_sees_what_is_still_there_though_its_edge_has_passed),
+		cmocka_unit_test(test_two_polls_of_one_descriptor_each_get_their_event),
+		cmocka_unit_test(test_regular_file_polls_as_ready),
+		cmocka_unit_test(test_high_descriptor_number_gets_a_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
