@@ -66,7 +66,7 @@ static void try_or_keep(struct epoll_proactor *epoll, struct descriptor *descrip
 		park(epoll, descriptor, op);
 		break;
 	case OUTCOME_UNFINISHED:
-		list_append(&epoll->unfinished, &op->node);
+		list_append(&epoll->ready, &op->node);
 		break;
 	}
 }
@@ -96,38 +96,34 @@ static uint32_t edges_for(const struct op *op)
 	return UINT32_MAX;
 }
 
+/* Remembers the edge, and has those tried again that waited for it. */
 static void handle_edge(struct epoll_proactor *epoll, int fd, uint32_t events)
 {
-	struct descriptor *descriptor = descriptor_of(&epoll->descriptors, fd);
-	struct list parked;
-	struct list_node *node;
+	struct descriptor *descriptor = descriptor_find(&epoll->descriptors, fd);
 
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		descriptor->hung_up = true;
 	if (descriptor->hung_up || events & EPOLLIN)
 		descriptor->readable = true;
-	list_move_all(&parked, &descriptor->parked);
-	while ((node = list_take_first(&parked))) {
-		struct op *op = container_of(node, struct op, node);
-
-		if (events & edges_for(op))
-			try_or_keep(epoll, descriptor, op);
-		else
-			list_append(&descriptor->parked, node);
+	list_for_each_safe (node, &descriptor->parked) {
+		if (events & edges_for(container_of(node, struct op, node))) {
+			list_remove(node);
+			list_append(&epoll->ready, node);
+		}
 	}
 }
 
-/* Those that were unfinished before: what is put off anew has its turn in the next one. */
-static void resume_unfinished(struct epoll_proactor *epoll)
+/* Each once: what could go on after its attempt is ready anew, for the next turn. */
+static void try_ready(struct epoll_proactor *epoll)
 {
-	struct list unfinished;
+	struct list ready;
 	struct list_node *node;
 
-	list_move_all(&unfinished, &epoll->unfinished);
-	while ((node = list_take_first(&unfinished))) {
+	list_move_all(&ready, &epoll->ready);
+	while ((node = list_take_first(&ready))) {
 		struct op *op = container_of(node, struct op, node);
 
-		try_or_keep(epoll, descriptor_of(&epoll->descriptors, op->fd), op);
+		try_or_keep(epoll, descriptor_find(&epoll->descriptors, op->fd), op);
 	}
 }
 
@@ -231,23 +227,22 @@ static int wait_for_events(
 	return count;
 }
 
-/* The unfinished go first, so that new ones cannot take every loan from under them. */
 static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
 {
 	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
-	bool may_wait = list_is_empty(&epoll->unfinished);
+	bool may_wait = list_is_empty(&epoll->ready);
 	struct epoll_event events[EVENTS_PER_WAIT];
 	int count = wait_for_events(epoll, events, may_wait ? wait_ns_max : 0);
 
 	if (count < 0)
 		return count;
-	resume_unfinished(epoll);
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == pool_event_fd(proactor->pool))
 			real_collect(proactor);
 		else
 			handle_edge(epoll, events[i].data.fd, events[i].events);
 	}
+	try_ready(epoll);
 	return 0;
 }
 
@@ -309,7 +304,7 @@ int epoll_open(struct proactor **proactor, const struct proactor_options *option
 		free(epoll);
 		return r;
 	}
-	list_init(&epoll->unfinished);
+	list_init(&epoll->ready);
 	socket_loans_init(epoll, options);
 	epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = epoll->epoll_fd < 0 ? -errno : watch_pool(epoll);

@@ -28,7 +28,7 @@ struct epoll_proactor {
 	int epoll_fd;
 	bool whole_milliseconds; /* the kernel has no epoll_pwait2(2) */
 	struct descriptor_table descriptors;
-	struct list unfinished;
+	struct list ready;       /* ops to be tried in the next turn, in this order */
 	struct block_pool loans; /* of receives: loan_count_max at a time */
 	size_t loan_count_max;
 	struct block_pool batches; /* of accepted descriptors */
