@@ -32,7 +32,8 @@ enum { EVENTS_PER_WAIT = 256 };
 /* --- try, park, retry --------------------------------------------------------------------- */
 
 /* 0 or a negative errno. */
-static int register_descriptor(struct epoll_proactor *epoll, struct descriptor *descriptor, int fd)
+static int register_descriptor(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, int fd)
 {
 	struct epoll_event event = {
 		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
@@ -47,7 +48,7 @@ static int register_descriptor(struct epoll_proactor *epoll, struct descriptor *
 	return 0;
 }
 
-static void park(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+static void park(struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
 	int r = register_descriptor(epoll, descriptor, op->fd);
 
@@ -57,9 +58,10 @@ static void park(struct epoll_proactor *epoll, struct descriptor *descriptor, st
 		list_append(&descriptor->parked, &op->node);
 }
 
-static void try_or_keep(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+static void try_or_keep(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
-	switch (try_op(epoll, descriptor, op)) {
+	switch (epoll_try(epoll, descriptor, op)) {
 	case OUTCOME_ENDED:
 		break;
 	case OUTCOME_BLOCKED:
@@ -73,13 +75,13 @@ static void try_or_keep(struct epoll_proactor *epoll, struct descriptor *descrip
 
 static void submit_to_socket(struct epoll_proactor *epoll, struct op *op)
 {
-	struct descriptor *descriptor;
+	struct epoll_descriptor *descriptor;
 
 	if (op->fd < 0) {
 		op_complete(&epoll->proactor, op, -EBADF);
 		return;
 	}
-	descriptor = descriptor_of(&epoll->descriptors, op->fd);
+	descriptor = epoll_descriptor_of(&epoll->descriptors, op->fd);
 	if (descriptor)
 		try_or_keep(epoll, descriptor, op);
 	else
@@ -99,7 +101,7 @@ static uint32_t edges_for(const struct op *op)
 /* Remembers the edge, and has those tried again that waited for it. */
 static void handle_edge(struct epoll_proactor *epoll, int fd, uint32_t events)
 {
-	struct descriptor *descriptor = descriptor_find(&epoll->descriptors, fd);
+	struct epoll_descriptor *descriptor = epoll_descriptor_find(&epoll->descriptors, fd);
 
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		descriptor->hung_up = true;
@@ -123,7 +125,7 @@ static void try_ready(struct epoll_proactor *epoll)
 	while ((node = list_take_first(&ready))) {
 		struct op *op = container_of(node, struct op, node);
 
-		try_or_keep(epoll, descriptor_find(&epoll->descriptors, op->fd), op);
+		try_or_keep(epoll, epoll_descriptor_find(&epoll->descriptors, op->fd), op);
 	}
 }
 
@@ -131,12 +133,12 @@ static void try_ready(struct epoll_proactor *epoll)
 
 static void close_now(struct epoll_proactor *epoll, struct op *op)
 {
-	struct descriptor *descriptor = descriptor_find(&epoll->descriptors, op->fd);
+	struct epoll_descriptor *descriptor = epoll_descriptor_find(&epoll->descriptors, op->fd);
 
 	if (descriptor && descriptor->registered)
 		epoll_ctl(epoll->epoll_fd, EPOLL_CTL_DEL, op->fd, NULL);
 	if (descriptor)
-		descriptor_reset(descriptor);
+		epoll_descriptor_reset(descriptor);
 	/* close(2) gives the number back even when it is interrupted. */
 	if (close(op->fd) < 0 && errno != EINTR)
 		op_complete(&epoll->proactor, op, -errno);
@@ -161,7 +163,7 @@ static void backend_submit(struct proactor *proactor, struct op *op)
 	case OP_FSYNC:
 	case OP_RENAME:
 	case OP_UNLINK:
-		submit_to_pool(proactor, op);
+		epoll_submit_to_pool(proactor, op);
 		return;
 	case OP_CLOSE:
 		close_now(epoll_proactor_of(proactor), op);
@@ -254,8 +256,8 @@ static void backend_free(struct proactor *proactor)
 
 	proactor_reset(proactor);
 	close(epoll->epoll_fd);
-	socket_loans_reset(epoll);
-	descriptor_table_free(&epoll->descriptors);
+	epoll_loans_reset(epoll);
+	epoll_descriptor_table_free(&epoll->descriptors);
 	free(epoll);
 }
 
@@ -265,7 +267,7 @@ static const struct backend epoll_backend = {
 	.submit = backend_submit,
 	.cancel = backend_cancel,
 	.wait = backend_wait,
-	.loan_ended = socket_loan_ended,
+	.loan_ended = epoll_loan_ended,
 	.monotonic_ns = real_monotonic_ns,
 	.wall_ns = real_wall_ns,
 	.shutdown = real_shutdown,
@@ -305,7 +307,7 @@ int epoll_open(struct proactor **proactor, const struct proactor_options *option
 		return r;
 	}
 	list_init(&epoll->ready);
-	socket_loans_init(epoll, options);
+	epoll_loans_init(epoll, options);
 	epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = epoll->epoll_fd < 0 ? -errno : watch_pool(epoll);
 	if (r < 0) {

@@ -2,7 +2,7 @@
  *
  * An op on a socket is an attempt that is repeated until it ends.  Between attempts it stands in
  * one of two lists: among the `parked` of its descriptor, until epoll reports an edge, or among
- * the `unfinished`, to go on in the next turn.  Whoever calls try_op() puts it there. */
+ * the `unfinished`, to go on in the next turn.  Whoever calls epoll_try() puts it there. */
 #ifndef RINGLET_PROACTOR_EPOLL_H
 #define RINGLET_PROACTOR_EPOLL_H
 
@@ -10,7 +10,7 @@
 #include "proactor/backend.h"
 
 /* What epoll knows of a descriptor.  Edges come once, so they are remembered here. */
-struct descriptor {
+struct epoll_descriptor {
 	struct list parked; /* ops that wait for an edge */
 	bool registered;    /* with the epoll instance; lazily, when the first op parks */
 	bool readable;      /* bytes may be waiting: no receive has seen the end of them since */
@@ -18,8 +18,8 @@ struct descriptor {
 };
 
 /* Records by descriptor number, in chunks that never move. */
-struct descriptor_table {
-	struct descriptor **chunks;
+struct epoll_descriptor_table {
+	struct epoll_descriptor **chunks;
 	size_t chunk_count;
 };
 
@@ -27,7 +27,7 @@ struct epoll_proactor {
 	struct proactor proactor;
 	int epoll_fd;
 	bool whole_milliseconds; /* the kernel has no epoll_pwait2(2) */
-	struct descriptor_table descriptors;
+	struct epoll_descriptor_table descriptors;
 	struct list ready;       /* ops to be tried in the next turn, in this order */
 	struct block_pool loans; /* of receives: loan_count_max at a time */
 	size_t loan_count_max;
@@ -42,15 +42,15 @@ static inline struct epoll_proactor *epoll_proactor_of(struct proactor *proactor
 /* --- epoll_descriptor.c ------------------------------------------------------------------- */
 
 /* NULL when no op of this descriptor has come by yet. */
-struct descriptor *descriptor_find(const struct descriptor_table *table, int fd);
+struct epoll_descriptor *epoll_descriptor_find(const struct epoll_descriptor_table *table, int fd);
 
 /* Makes the record when there is none; NULL when the heap is exhausted. */
-struct descriptor *descriptor_of(struct descriptor_table *table, int fd);
+struct epoll_descriptor *epoll_descriptor_of(struct epoll_descriptor_table *table, int fd);
 
 /* The number may mean another file from now on. */
-void descriptor_reset(struct descriptor *descriptor);
+void epoll_descriptor_reset(struct epoll_descriptor *descriptor);
 
-void descriptor_table_free(struct descriptor_table *table);
+void epoll_descriptor_table_free(struct epoll_descriptor_table *table);
 
 /* --- epoll_socket.c ----------------------------------------------------------------------- */
 
@@ -61,16 +61,17 @@ enum outcome {
 };
 
 /* One attempt at an accept, receive, send, sendfile or poll. */
-enum outcome try_op(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op);
+enum outcome epoll_try(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op);
 
 /* The loans of receives and accepts. */
-void socket_loans_init(struct epoll_proactor *epoll, const struct proactor_options *options);
-void socket_loans_reset(struct epoll_proactor *epoll);
-void socket_loan_ended(struct proactor *proactor, enum op_kind kind, const void *loan);
+void epoll_loans_init(struct epoll_proactor *epoll, const struct proactor_options *options);
+void epoll_loans_reset(struct epoll_proactor *epoll);
+void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *loan);
 
 /* --- epoll_file.c ------------------------------------------------------------------------- */
 
 /* Queues an open, stat, read, write, fsync, rename or unlink on the pool. */
-void submit_to_pool(struct proactor *proactor, struct op *op);
+void epoll_submit_to_pool(struct proactor *proactor, struct op *op);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum { CHUNK_COUNT = 128 };
 
-struct descriptor *descriptor_find(const struct descriptor_table *table, int fd)
+struct epoll_descriptor *epoll_descriptor_find(const struct epoll_descriptor_table *table, int fd)
 {
 	size_t index = (size_t)fd / CHUNK_COUNT;
 
@@ -19,14 +19,14 @@ struct descriptor *descriptor_find(const struct descriptor_table *table, int fd)
 	return &table->chunks[index][(size_t)fd % CHUNK_COUNT];
 }
 
-static bool has_room_for_chunk(struct descriptor_table *table, size_t index)
+static bool has_room_for_chunk(struct epoll_descriptor_table *table, size_t index)
 {
 	size_t count = 2 * table->chunk_count > index ? 2 * table->chunk_count : index + 1;
-	struct descriptor **chunks;
+	struct epoll_descriptor **chunks;
 
 	if (index < table->chunk_count)
 		return true;
-	chunks = realloc(table->chunks, count * sizeof(struct descriptor *));
+	chunks = realloc(table->chunks, count * sizeof(struct epoll_descriptor *));
 	if (!chunks)
 		return false;
 	for (size_t i = table->chunk_count; i < count; i++)
@@ -36,22 +36,22 @@ static bool has_room_for_chunk(struct descriptor_table *table, size_t index)
 	return true;
 }
 
-static struct descriptor *new_chunk(void)
+static struct epoll_descriptor *new_chunk(void)
 {
-	struct descriptor *chunk = calloc(CHUNK_COUNT, sizeof(struct descriptor));
+	struct epoll_descriptor *chunk = calloc(CHUNK_COUNT, sizeof(struct epoll_descriptor));
 
 	if (!chunk)
 		return NULL;
 	for (size_t i = 0; i < CHUNK_COUNT; i++) {
 		list_init(&chunk[i].parked);
-		descriptor_reset(&chunk[i]);
+		epoll_descriptor_reset(&chunk[i]);
 	}
 	return chunk;
 }
 
-struct descriptor *descriptor_of(struct descriptor_table *table, int fd)
+struct epoll_descriptor *epoll_descriptor_of(struct epoll_descriptor_table *table, int fd)
 {
-	struct descriptor *found = descriptor_find(table, fd);
+	struct epoll_descriptor *found = epoll_descriptor_find(table, fd);
 	size_t index = (size_t)fd / CHUNK_COUNT;
 
 	assert(fd >= 0);
@@ -60,10 +60,10 @@ struct descriptor *descriptor_of(struct descriptor_table *table, int fd)
 	if (!has_room_for_chunk(table, index))
 		return NULL;
 	table->chunks[index] = new_chunk();
-	return descriptor_find(table, fd);
+	return epoll_descriptor_find(table, fd);
 }
 
-void descriptor_reset(struct descriptor *descriptor)
+void epoll_descriptor_reset(struct epoll_descriptor *descriptor)
 {
 	assert(list_is_empty(&descriptor->parked));
 	descriptor->registered = false;
@@ -71,10 +71,10 @@ void descriptor_reset(struct descriptor *descriptor)
 	descriptor->hung_up = false;
 }
 
-void descriptor_table_free(struct descriptor_table *table)
+void epoll_descriptor_table_free(struct epoll_descriptor_table *table)
 {
 	for (size_t i = 0; i < table->chunk_count; i++)
 		free(table->chunks[i]);
 	free(table->chunks);
-	*table = (struct descriptor_table){ NULL, 0 };
+	*table = (struct epoll_descriptor_table){ NULL, 0 };
 }

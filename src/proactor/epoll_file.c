@@ -104,7 +104,7 @@ static pool_run_fn *const run_functions[] = {
 	[OP_UNLINK] = run_unlink,
 };
 
-void submit_to_pool(struct proactor *proactor, struct op *op)
+void epoll_submit_to_pool(struct proactor *proactor, struct op *op)
 {
 	int r = pool_submit(proactor->pool, op, run_functions[op->kind]);
 

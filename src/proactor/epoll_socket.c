@@ -41,7 +41,7 @@ static enum outcome end(struct epoll_proactor *epoll, struct op *op, int64_t res
 
 /* --- loans -------------------------------------------------------------------------------- */
 
-void socket_loans_init(struct epoll_proactor *epoll, const struct proactor_options *options)
+void epoll_loans_init(struct epoll_proactor *epoll, const struct proactor_options *options)
 {
 	size_t length = options->receive_buffer_length;
 
@@ -54,13 +54,13 @@ void socket_loans_init(struct epoll_proactor *epoll, const struct proactor_optio
 		(struct block_pool)BLOCK_POOL(ACCEPTS_PER_BATCH * sizeof(int), BATCHES_KEPT_MAX);
 }
 
-void socket_loans_reset(struct epoll_proactor *epoll)
+void epoll_loans_reset(struct epoll_proactor *epoll)
 {
 	block_pool_trim(&epoll->loans);
 	block_pool_trim(&epoll->batches);
 }
 
-void socket_loan_ended(struct proactor *proactor, enum op_kind kind, const void *loan)
+void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *loan)
 {
 	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
 
@@ -127,7 +127,7 @@ static ssize_t receive_into(int fd, void *loan, size_t length)
 }
 
 static enum outcome try_receive(
-	struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
 	size_t length = epoll->loans.block_size;
 	ssize_t received;
@@ -266,7 +266,8 @@ static enum outcome try_poll(struct epoll_proactor *epoll, struct op *op)
 	return end(epoll, op, pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents);
 }
 
-enum outcome try_op(struct epoll_proactor *epoll, struct descriptor *descriptor, struct op *op)
+enum outcome epoll_try(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
 	if (op->kind == OP_ACCEPT)
 		return try_accept(epoll, op);
