@@ -15,6 +15,8 @@
  * the same open file and would keep it alive.
  *
  * Ops on files run on the pool (epoll_file.c), attempts stand in epoll_socket.c. */
+#include "proactor/epoll.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +27,6 @@
 #include <unistd.h>
 
 #include "base/metrics.h"
-#include "proactor/epoll.h"
 
 enum { EVENTS_PER_WAIT = 256 };
 

@@ -2,7 +2,7 @@
  *
  * An op on a socket is an attempt that is repeated until it ends.  Between attempts it stands in
  * one of two lists: among the `parked` of its descriptor, until epoll reports an edge, or among
- * the `unfinished`, to go on in the next turn.  Whoever calls epoll_try() puts it there. */
+ * the `ready`, each of which is tried once in every turn. */
 #ifndef RINGLET_PROACTOR_EPOLL_H
 #define RINGLET_PROACTOR_EPOLL_H
 
