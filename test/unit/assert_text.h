@@ -9,15 +9,23 @@
 #include <string.h>
 
 #include <cmocka.h>
+#undef fail     /* base/log.h has one */
+#undef fail_msg /* is made of it */
 
 #include "base/text.h"
+
+#define fail_saying(...)                                                                           \
+	do {                                                                                       \
+		print_error(__VA_ARGS__);                                                          \
+		_fail(__FILE__, __LINE__);                                                         \
+	} while (0)
 
 /* Says both when they differ. */
 #define assert_text(actual, expected)                                                              \
 	do {                                                                                       \
 		struct text actual_text = (actual), expected_text = text_of(expected);             \
 		if (!text_equal(actual_text, expected_text))                                       \
-			fail_msg("\"%.*s\" is not \"%.*s\"", TEXT_ARGUMENTS(actual_text),          \
+			fail_saying("\"%.*s\" is not \"%.*s\"\n", TEXT_ARGUMENTS(actual_text),     \
 				TEXT_ARGUMENTS(expected_text));                                    \
 	} while (0)
 

@@ -65,8 +65,8 @@ static void assert_ends_with(int result, struct text input)
 			decode_in_parts(input, REQUEST_LENGTH_CHUNKED, PART_LENGTHS[i]);
 
 		if (decoded.result != result)
-			fail_msg("%d instead of %d for \"%.*s\" in parts of %zu", decoded.result,
-				result, TEXT_ARGUMENTS(input), PART_LENGTHS[i]);
+			fail_saying("%d instead of %d for \"%.*s\" in parts of %zu\n",
+				decoded.result, result, TEXT_ARGUMENTS(input), PART_LENGTHS[i]);
 	}
 }
 
