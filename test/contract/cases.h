@@ -9,5 +9,7 @@
 	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 int run_kind_cases(void);
+int run_file_cases(void);
+int run_time_cases(void);
 
 #endif

@@ -145,6 +145,7 @@ static void call_done(struct proactor *proactor, struct op *op)
 	call->result = op->result;
 	if (op->kind == OP_RECEIVE && op->result > 0) {
 		assert_int_equal(op->receive.loan.length, op->result);
+		assert_true(op->result <= PROACTOR_LOAN_LENGTH_MAX);
 		keep_bytes(call, op->receive.loan);
 	}
 	if (op->kind == OP_ACCEPT && op->result > 0)
@@ -215,6 +216,25 @@ int accept_one(struct fixture *fixture, int listener)
 	proactor_accept(fixture->proactor, &call.op, listener);
 	assert_int_equal(finish(&call), 1);
 	return call.fds[0];
+}
+
+int64_t receive_until(struct call *call, int fd, size_t length)
+{
+	while (call->length < length) {
+		int64_t result;
+
+		if (!op_is_active(&call->op))
+			proactor_receive(call->fixture->proactor, &call->op, fd);
+		result = finish(call);
+		if (result <= 0)
+			return result;
+	}
+	return (int64_t)call->length;
+}
+
+bool is_gone(int64_t result)
+{
+	return result == -ECONNRESET || result == -EPIPE;
 }
 
 /* --- bytes -------------------------------------------------------------------------------- */

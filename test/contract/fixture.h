@@ -137,6 +137,13 @@ int64_t read_at(struct fixture *fixture, int fd, void *bytes, size_t length, uin
 void close_fd(struct fixture *fixture, int fd);
 int accept_one(struct fixture *fixture, int listener);
 
+/* Receives again and again until the call holds `length` bytes, or until a receive ends without
+ * any: its result then, else the length. */
+int64_t receive_until(struct call *call, int fd, size_t length);
+
+/* A failure that means: the connection is gone. */
+bool is_gone(int64_t result);
+
 /* --- bytes -------------------------------------------------------------------------------- */
 
 /* Test data that differs with its position, so that nothing can be lost or swapped unnoticed. */

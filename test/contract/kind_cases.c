@@ -1,7 +1,5 @@
-/* Every kind of op does what it is for. */
+/* What each kind of op on a socket is for, and the calls that do not wait. */
 #include "cases.h"
-
-#include <time.h>
 
 static void test_receive_lends_what_the_peer_sent(void **state)
 {
@@ -13,11 +11,7 @@ static void test_receive_lends_what_the_peer_sent(void **state)
 	call_init(&receive, fixture);
 	proactor_receive(fixture->proactor, &receive.op, fd);
 	peer_write(&peer, "hello", 5);
-	while (receive.length < 5) {
-		assert_true(finish(&receive) > 0);
-		if (receive.length < 5)
-			proactor_receive(fixture->proactor, &receive.op, fd);
-	}
+	assert_int_equal(receive_until(&receive, fd, 5), 5);
 	assert_memory_equal(receive.bytes, "hello", 5);
 	call_reset(&receive);
 	peer_close(&peer);
@@ -98,16 +92,136 @@ static void test_accept_delivers_working_connections(void **state)
 	close_fd(fixture, listener);
 }
 
-static void test_timeout_ends_no_earlier_than_asked(void **state)
+static void test_poll_tells_the_events_that_came(void **state)
 {
 	struct fixture *fixture = *state;
-	uint64_t before_ns = proactor_now_ns(fixture->proactor);
-	struct call timeout;
+	int event = fixture->side->open_event(fixture);
+	struct call poll;
 
-	call_init(&timeout, fixture);
-	proactor_timeout(fixture->proactor, &timeout.op, 3000000);
-	assert_int_equal(finish(&timeout), -ETIME);
-	assert_true(proactor_now_ns(fixture->proactor) >= before_ns + 3000000);
+	call_init(&poll, fixture);
+	proactor_poll(fixture->proactor, &poll.op, event, POLLIN);
+	settle(fixture);
+	assert_true(op_is_active(&poll.op));
+	fixture->side->signal_event(fixture, event);
+	assert_int_equal(finish(&poll), POLLIN);
+	proactor_poll(fixture->proactor, &poll.op, event, POLLIN | POLLOUT);
+	assert_true(finish(&poll) & POLLIN);
+	close_fd(fixture, event);
+}
+
+static void test_poll_tells_that_a_socket_has_bytes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call poll, receive;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	call_init(&poll, fixture);
+	call_init(&receive, fixture);
+	proactor_poll(fixture->proactor, &poll.op, fd, POLLIN);
+	peer_write(&peer, "x", 1);
+	assert_int_equal(finish(&poll), POLLIN);
+	assert_int_equal(receive_until(&receive, fd, 1), 1);
+	call_reset(&receive);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_both_directions_run_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t length = 60000;
+	char *bytes = pattern_new(0, length);
+	struct iovec vector = { bytes, length };
+	struct call receive, send;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	call_init(&receive, fixture);
+	call_init(&send, fixture);
+	proactor_receive(fixture->proactor, &receive.op, fd);
+	proactor_send(fixture->proactor, &send.op, fd, &vector, 1, false);
+	peer_write(&peer, bytes, length);
+	assert_int_equal(receive_until(&receive, fd, length), length);
+	assert_pattern(receive.bytes, 0, length);
+	peer_expect_pattern(&peer, 0, length);
+	turn_until(fixture, send.done_count == 1);
+	assert_int_equal(send.result, length);
+	free(bytes);
+	call_reset(&receive);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_a_head_goes_before_its_file(void **state)
+{
+	struct fixture *fixture = *state;
+	char *head = pattern_new(0, 100);
+	struct iovec vector = { head, 100 };
+	struct call send, sendfile;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer), file;
+
+	make_pattern_file(fixture, "file", 100, 5000);
+	file = open_name(fixture, "file", O_RDONLY);
+	call_init(&send, fixture);
+	call_init(&sendfile, fixture);
+	proactor_send(fixture->proactor, &send.op, fd, &vector, 1, true);
+	assert_int_equal(finish(&send), 100);
+	proactor_sendfile(fixture->proactor, &sendfile.op, fd, file, 100, 5000, false);
+	assert_int_equal(finish(&sendfile), 5000);
+	peer_expect_pattern(&peer, 0, 5100);
+	free(head);
+	close_fd(fixture, file);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_shutdown_ends_the_stream_for_the_peer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call receive;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	assert_int_equal(proactor_shutdown(fixture->proactor, fd, SHUT_WR), 0);
+	peer_expect_end(&peer);
+	peer_write(&peer, "late", 4);
+	call_init(&receive, fixture);
+	assert_int_equal(receive_until(&receive, fd, 4), 4);
+	call_reset(&receive);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_shutdown_of_both_directions_ends_a_waiting_receive(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call receive;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	call_init(&receive, fixture);
+	proactor_receive(fixture->proactor, &receive.op, fd);
+	settle(fixture);
+	assert_true(op_is_active(&receive.op));
+	assert_int_equal(proactor_shutdown(fixture->proactor, fd, SHUT_RDWR), 0);
+	assert_int_equal(finish(&receive), 0);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_peer_address_is_known(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_storage address;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	assert_int_equal(proactor_peer_address(fixture->proactor, fd, &address), 0);
+	assert_int_equal(address.ss_family, AF_INET);
+	peer_close(&peer);
+	close_fd(fixture, fd);
 }
 
 int run_kind_cases(void)
@@ -118,7 +232,13 @@ int run_kind_cases(void)
 		contract_case(test_send_moves_several_pieces_in_order),
 		contract_case(test_sendfile_moves_a_file_to_the_socket),
 		contract_case(test_accept_delivers_working_connections),
-		contract_case(test_timeout_ends_no_earlier_than_asked),
+		contract_case(test_poll_tells_the_events_that_came),
+		contract_case(test_poll_tells_that_a_socket_has_bytes),
+		contract_case(test_both_directions_run_at_once),
+		contract_case(test_a_head_goes_before_its_file),
+		contract_case(test_shutdown_ends_the_stream_for_the_peer),
+		contract_case(test_shutdown_of_both_directions_ends_a_waiting_receive),
+		contract_case(test_peer_address_is_known),
 	};
 
 	return cmocka_run_group_tests(kinds, NULL, NULL);
