@@ -1,4 +1,4 @@
-/* Stands in for uring*.c in a build without liburing: there is no ring to be had. */
+/* Stands in for the io_uring backend in a build without liburing. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -14,5 +14,5 @@ int uring_open(struct proactor **proactor, const struct proactor_options *option
 void proactor_probe_uring(struct uring_probe *probe)
 {
 	*probe = (struct uring_probe){ .error = -ENOSYS };
-	snprintf(probe->reason, sizeof(probe->reason), "this ringlet was built without io_uring");
+	snprintf(probe->reason, sizeof(probe->reason), "built without io_uring");
 }

@@ -1,0 +1,152 @@
+/* Records of descriptors: what the backend knows of a socket beyond the op at hand.
+ *
+ * Only accept and receive need one, because their multishot requests outlive ops.  A record is made
+ * by the first such op and goes with proactor_close(), after the last completion that names it:
+ * descriptor numbers are reused at once, and so is the memory of a record.
+ *
+ * Requests are submitted in the order they were made.  Therefore a cancelling that is still queued
+ * when its multishot ends by itself can never meet the request that is armed after it. */
+#include "proactor/uring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+struct record *record_find(const struct uring *uring, int fd)
+{
+	return (size_t)fd < uring->records_length ? uring->records[fd] : NULL;
+}
+
+static bool make_room(struct uring *uring, size_t fd)
+{
+	size_t length = uring->records_length ? uring->records_length : 64;
+	struct record **records;
+
+	while (length <= fd)
+		length *= 2;
+	if (length == uring->records_length)
+		return true;
+	records = realloc(uring->records, length * sizeof(struct record *));
+	if (!records)
+		return false;
+	for (size_t i = uring->records_length; i < length; i++)
+		records[i] = NULL;
+	uring->records = records;
+	uring->records_length = length;
+	return true;
+}
+
+static struct record *make_record(struct uring *uring, int fd)
+{
+	struct record *record;
+
+	if (!make_room(uring, (size_t)fd))
+		return NULL;
+	record = block_pool_take(&uring->record_blocks);
+	if (!record)
+		return NULL;
+	*record = (struct record){ .fd = fd };
+	list_node_init(&record->node);
+	list_init(&record->spill);
+	uring->records[fd] = record;
+	return record;
+}
+
+struct record *record_get(struct uring *uring, int fd)
+{
+	struct record *record;
+
+	assert(fd >= 0);
+	record = record_find(uring, fd);
+	return record ? record : make_record(uring, fd);
+}
+
+struct io_uring_sqe *record_arm(struct uring *uring, struct record *record)
+{
+	assert(!record->armed);
+	record->armed = true;
+	record->in_flight++;
+	return uring_request(uring);
+}
+
+void record_stop(struct uring *uring, struct record *record)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!record->armed || record->stopping)
+		return;
+	record->stopping = true;
+	record->in_flight++;
+	sqe = uring_request(uring);
+	io_uring_prep_cancel64(sqe, uring_signature(TAG_MULTISHOT, record), 0);
+	uring_sign(sqe, TAG_STOP, record);
+}
+
+static void release(struct uring *uring, struct record *record)
+{
+	list_remove(&record->node);
+	if (record->listening)
+		accept_discard(record);
+	else
+		receive_discard(uring, record);
+	uring->records[record->fd] = NULL;
+	block_pool_return(&uring->record_blocks, record);
+}
+
+static void close_when_quiet(struct uring *uring, struct record *record)
+{
+	struct op *op = record->closing;
+
+	if (!op || record->in_flight > 0)
+		return;
+	release(uring, record);
+	uring_close_now(uring, op);
+}
+
+void record_completed(struct uring *uring, struct record *record, int result, unsigned flags)
+{
+	if (!(flags & IORING_CQE_F_MORE)) {
+		record->armed = false;
+		record->in_flight--;
+	}
+	if (record->listening)
+		accept_completed(uring, record, result);
+	else
+		receive_completed(uring, record, result, flags);
+	close_when_quiet(uring, record);
+}
+
+/* Not found although it lives: the kernel was busy with it, and has to be asked again. */
+void record_stopped(struct uring *uring, struct record *record, int result)
+{
+	record->stopping = false;
+	record->in_flight--;
+	if (result < 0 && !(record->waiting && !record->waiting->cancelled))
+		record_stop(uring, record);
+	close_when_quiet(uring, record);
+}
+
+void record_close(struct uring *uring, struct op *op)
+{
+	struct record *record = record_find(uring, op->fd);
+
+	if (!record) {
+		uring_close_now(uring, op);
+		return;
+	}
+	assert(!record->waiting);
+	assert(!record->closing);
+	record->closing = op;
+	list_remove(&record->node);
+	record_stop(uring, record);
+	close_when_quiet(uring, record);
+}
+
+void records_free(struct uring *uring)
+{
+	for (size_t fd = 0; fd < uring->records_length; fd++)
+		if (uring->records[fd])
+			release(uring, uring->records[fd]);
+	free(uring->records);
+	block_pool_trim(&uring->record_blocks);
+}

@@ -1,0 +1,94 @@
+/* Sending from memory: tried without waiting, continued after a poll when the socket is full.
+ *
+ * The poll is a request of our own, not the kernel's implicit one, so that a full socket is counted
+ * and a cancelled op is noticed between two attempts.  A send that was cut short has filled the
+ * socket: the poll follows at once. */
+#include "proactor/uring.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+#include "base/metrics.h"
+
+/* A request counts its bytes in 32 bits, its result in 31. */
+enum { SEND_LENGTH_MAX = 1 << 30 };
+
+void socket_wait(struct uring *uring, struct op *op)
+{
+	struct io_uring_sqe *sqe = uring_request(uring);
+
+	metrics_add(METRIC_SOCKET_WAITS, 1);
+	op->step = STEP_WAITING;
+	io_uring_prep_poll_add(sqe, op->fd, POLLOUT);
+	uring_sign(sqe, TAG_OP, op);
+}
+
+static size_t shorter(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+void send_submit(struct uring *uring, struct op *op)
+{
+	struct io_uring_sqe *sqe = uring_request(uring);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (op->send.more ? MSG_MORE : 0);
+
+	op->step = STEP_MOVING;
+	if (op->send.vector_count == 1) {
+		io_uring_prep_send(sqe, op->fd, op->send.vector->iov_base,
+			shorter(op->send.vector->iov_len, SEND_LENGTH_MAX), flags);
+	} else {
+		op->send.message = (struct msghdr){
+			.msg_iov = op->send.vector,
+			.msg_iovlen = shorter(op->send.vector_count, IOV_MAX),
+		};
+		io_uring_prep_sendmsg(sqe, op->fd, &op->send.message, (unsigned)flags);
+	}
+	uring_sign(sqe, TAG_OP, op);
+}
+
+/* Uses up the front of the vector, entries without bytes too. */
+static void advance(struct op *op, size_t length)
+{
+	op->moved += length;
+	while (op->send.vector_count > 0 && op->send.vector->iov_len <= length) {
+		length -= op->send.vector->iov_len;
+		op->send.vector++;
+		op->send.vector_count--;
+	}
+	if (length > 0) {
+		op->send.vector->iov_base = (char *)op->send.vector->iov_base + length;
+		op->send.vector->iov_len -= length;
+	}
+}
+
+static void sent(struct uring *uring, struct op *op, size_t length)
+{
+	advance(op, length);
+	if (op->send.vector_count == 0) {
+		op_complete(&uring->proactor, op, (int64_t)op->moved);
+		return;
+	}
+	metrics_add(METRIC_SHORT_SENDS, 1);
+	if (op->cancelled)
+		op_complete(&uring->proactor, op, -ECANCELED);
+	else
+		socket_wait(uring, op);
+}
+
+void send_completed(struct uring *uring, struct op *op, int result)
+{
+	bool waited = op->step == STEP_WAITING;
+
+	if (result >= 0 && !waited)
+		sent(uring, op, (size_t)result);
+	else if (op->cancelled)
+		op_complete(&uring->proactor, op, -ECANCELED);
+	else if (waited || result == -EINTR || result == -ECANCELED)
+		send_submit(uring, op); /* it meets whatever made the poll fail */
+	else if (result == -EAGAIN || result == -ENOBUFS)
+		socket_wait(uring, op);
+	else
+		op_complete(&uring->proactor, op, result);
+}
