@@ -230,23 +230,38 @@ static int wait_for_events(
 	return count;
 }
 
-static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
+/* When done()s are due already, the kernel is asked in every other turn only: a request that is
+ * answered at once costs one wait, not two. */
+static bool may_skip_wait(struct epoll_proactor *epoll)
 {
-	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
-	bool may_wait = list_is_empty(&epoll->ready);
-	struct epoll_event events[EVENTS_PER_WAIT];
-	int count = wait_for_events(epoll, events, may_wait ? wait_ns_max : 0);
+	epoll->skipped = !epoll->skipped && !list_is_empty(&epoll->proactor.completed);
+	return epoll->skipped;
+}
 
-	if (count < 0)
-		return count;
+/* 0 or a negative errno. */
+static int handle_events(struct epoll_proactor *epoll, uint64_t wait_ns)
+{
+	struct epoll_event events[EVENTS_PER_WAIT];
+	int count = wait_for_events(epoll, events, wait_ns);
+
 	for (int i = 0; i < count; i++) {
-		if (events[i].data.fd == pool_event_fd(proactor->pool))
-			real_collect(proactor);
+		if (events[i].data.fd == pool_event_fd(epoll->proactor.pool))
+			real_collect(&epoll->proactor);
 		else
 			handle_edge(epoll, events[i].data.fd, events[i].events);
 	}
+	return count < 0 ? count : 0;
+}
+
+static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
+{
+	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
+	int r = 0;
+
+	if (!may_skip_wait(epoll))
+		r = handle_events(epoll, list_is_empty(&epoll->ready) ? wait_ns_max : 0);
 	try_ready(epoll);
-	return 0;
+	return r;
 }
 
 /* --- life --------------------------------------------------------------------------------- */

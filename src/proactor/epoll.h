@@ -27,6 +27,7 @@ struct epoll_proactor {
 	struct proactor proactor;
 	int epoll_fd;
 	bool whole_milliseconds; /* the kernel has no epoll_pwait2(2) */
+	bool skipped;            /* the last turn did not ask the kernel */
 	struct epoll_descriptor_table descriptors;
 	struct list ready;       /* ops to be tried in the next turn, in this order */
 	struct block_pool loans; /* of receives: loan_count_max at a time */
