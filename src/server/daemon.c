@@ -1,0 +1,82 @@
+/* Detaching.  A pipe tells the foreground process how the start went: a byte means success, its end
+ * without one means that the daemon is gone, having said why on the terminal they still share. */
+#include "server/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/owned.h"
+
+static int await_report(int fd, pid_t daemon)
+{
+	ssize_t length;
+	char byte;
+
+	do
+		length = read(fd, &byte, 1);
+	while (length < 0 && errno == EINTR);
+	if (length == 1)
+		return EXIT_SUCCESS;
+	waitpid(daemon, NULL, 0);
+	return EXIT_FAILURE;
+}
+
+int daemon_begin(int *report, int *exit_code)
+{
+	int ends[2];
+	pid_t daemon;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(-errno, "cannot become a daemon");
+	daemon = fork();
+	if (daemon < 0) {
+		int error = -errno;
+
+		close(ends[0]);
+		close(ends[1]);
+		return fail(error, "cannot become a daemon");
+	}
+	if (daemon == 0) {
+		close(ends[0]);
+		setsid();
+		*report = ends[1];
+		return 0;
+	}
+	close(ends[1]);
+	*exit_code = await_report(ends[0], daemon);
+	close(ends[0]);
+	return 1;
+}
+
+void daemon_report(int *report)
+{
+	if (*report < 0)
+		return;
+	if (write(*report, "1", 1) < 0)
+		log_warning("the foreground process is gone already");
+	close(*report);
+	*report = -1;
+}
+
+int pid_file_write(const char *path)
+{
+	auto_fd fd = -1;
+
+	if (path[0] == '\0')
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+		return fail(-errno, "cannot write pid_file \"%s\"", path);
+	return 0;
+}
+
+void pid_file_remove(const char *path)
+{
+	if (path[0] != '\0')
+		unlink(path);
+}

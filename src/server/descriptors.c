@@ -1,0 +1,47 @@
+/* The budget of descriptors: where they are few, connections wait in the backlog instead of
+ * failing halfway with EMFILE. */
+#include "server/descriptors.h"
+
+#include <sys/resource.h>
+
+enum {
+	PIPE_COUNT_MAX = 32, /* more do not make splicing faster */
+	PIPE_SHARE = 8,      /* one pipe (two descriptors) for so many descriptors at most */
+	PER_PIPE = 2,
+	PER_CONNECTION = 2, /* the socket and a file */
+};
+
+uint64_t descriptors_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1024;
+	if (limit.rlim_cur < limit.rlim_max) {
+		struct rlimit raised = { limit.rlim_max, limit.rlim_max };
+
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			limit = raised;
+	}
+	return limit.rlim_cur;
+}
+
+struct descriptor_budget descriptors_share_out(
+	uint64_t limit, uint64_t fixed_count, uint64_t connection_count_wanted)
+{
+	uint64_t free_count = limit > fixed_count ? limit - fixed_count : 0;
+	uint64_t pipe_count = free_count / PIPE_SHARE;
+	struct descriptor_budget budget = { .connection_count_max = connection_count_wanted };
+	uint64_t affordable;
+
+	if (pipe_count > PIPE_COUNT_MAX)
+		pipe_count = PIPE_COUNT_MAX;
+	if (pipe_count == 0)
+		pipe_count = 1;
+	budget.pipe_count_max = (unsigned)pipe_count;
+	free_count -= free_count > pipe_count * PER_PIPE ? pipe_count * PER_PIPE : free_count;
+	affordable = free_count / PER_CONNECTION > 0 ? free_count / PER_CONNECTION : 1;
+	if (affordable < budget.connection_count_max)
+		budget.connection_count_max = affordable;
+	return budget;
+}

@@ -1,0 +1,20 @@
+/* How many descriptors a process may have, and what it does with them. */
+#ifndef RINGLET_SERVER_DESCRIPTORS_H
+#define RINGLET_SERVER_DESCRIPTORS_H
+
+#include <stdint.h>
+
+struct descriptor_budget {
+	uint64_t connection_count_max; /* per worker */
+	unsigned pipe_count_max;       /* splice pipes per worker */
+};
+
+/* Raises RLIMIT_NOFILE to its hard limit; returns what it is then. */
+uint64_t descriptors_raise_limit(void);
+
+/* Shares `limit` descriptors out: `fixed_count` are in use whatever happens, a few go to pipes, and
+ * the rest is for connections, each with its socket and one file, but no more than wanted. */
+struct descriptor_budget descriptors_share_out(
+	uint64_t limit, uint64_t fixed_count, uint64_t connection_count_wanted);
+
+#endif

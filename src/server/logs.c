@@ -1,0 +1,125 @@
+/* Opening logs.
+ *
+ * Every regular file is appended to, also one that the shell opened by redirection: workers share
+ * the descriptor, and O_APPEND is what keeps their writes from falling on each other. */
+#include "server/logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static int open_file(const char *setting, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+
+	return fd < 0 ? fail(-errno, "cannot open %s \"%s\"", setting, path) : fd;
+}
+
+static int open_standard(int standard)
+{
+	struct stat stat;
+	int flags = fcntl(standard, F_GETFL);
+	int fd;
+
+	if (flags >= 0 && fstat(standard, &stat) == 0 && S_ISREG(stat.st_mode))
+		fcntl(standard, F_SETFL, flags | O_APPEND);
+	fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return fd < 0 ? fail(-errno, "cannot use descriptor %d as a log", standard) : fd;
+}
+
+static int open_null(void)
+{
+	return open_file("log", "/dev/null");
+}
+
+static int open_error_log(const char *path, bool daemon)
+{
+	if (strcmp(path, "stderr") != 0)
+		return open_file("error_log", path);
+	if (!daemon)
+		return open_standard(STDERR_FILENO);
+	log_warning("error_log = \"stderr\" goes nowhere with --daemon; name a file");
+	return open_null();
+}
+
+static int open_access_log(const char *path, bool daemon)
+{
+	if (strcmp(path, "-") != 0)
+		return open_file("access_log", path);
+	if (!daemon)
+		return open_standard(STDOUT_FILENO);
+	log_warning("access_log = \"-\" goes nowhere with --daemon; name a file");
+	return open_null();
+}
+
+int logs_open(struct logs *logs, const struct section *configuration, bool quiet, bool daemon)
+{
+	const char *access_path = section_string(configuration, "access_log");
+
+	*logs = (struct logs){
+		.error_fd = -1,
+		.access_fd = -1,
+		.access_format = section_word(configuration, "access_log_format"),
+	};
+	logs->error_fd = open_error_log(section_string(configuration, "error_log"), daemon);
+	if (logs->error_fd < 0)
+		return logs->error_fd;
+	if (quiet || access_path[0] == '\0')
+		return 0;
+	logs->access_fd = open_access_log(access_path, daemon);
+	if (logs->access_fd < 0) {
+		int error = logs->access_fd;
+
+		logs_close(logs);
+		return error;
+	}
+	return 0;
+}
+
+void logs_close(struct logs *logs)
+{
+	log_set_sink(NULL, NULL);
+	if (logs->error_fd >= 0)
+		close(logs->error_fd);
+	if (logs->access_fd >= 0)
+		close(logs->access_fd);
+	logs->error_fd = logs->access_fd = -1;
+}
+
+static void write_error_line(void *context, struct text line)
+{
+	const struct logs *logs = context;
+
+	while (line.length > 0) {
+		ssize_t written = write(logs->error_fd, line.bytes, line.length);
+
+		if (written < 0 && errno != EINTR)
+			return; /* nowhere left to say so */
+		if (written > 0)
+			line = text_from(line, (size_t)written);
+	}
+}
+
+void logs_use_error_log(struct logs *logs)
+{
+	log_set_sink(write_error_line, logs);
+}
+
+void detach_from_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0) {
+		log_warning("cannot open /dev/null: %s", strerror(errno));
+		return;
+	}
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+}

@@ -1,0 +1,28 @@
+/* What all processes of one server agree on: decided by the supervisor before its first fork, and
+ * inherited by each worker. */
+#ifndef RINGLET_SERVER_SERVER_H
+#define RINGLET_SERVER_SERVER_H
+
+#include "base/metrics.h"
+#include "proactor/proactor.h"
+#include "server/access_log.h"
+#include "server/configuration.h"
+#include "server/descriptors.h"
+#include "server/listening.h"
+#include "server/logs.h"
+#include "server/privileges.h"
+
+struct server {
+	const struct configuration *configuration;
+	enum backend_choice backend; /* decided: never BACKEND_AUTO */
+	unsigned worker_count;
+	bool single_process;
+	bool daemon;
+	struct user user;
+	struct listening listening;
+	struct descriptor_budget descriptors;
+	struct logs logs;
+	struct metrics *pages; /* one per worker, in shared memory */
+};
+
+#endif

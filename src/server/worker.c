@@ -1,0 +1,484 @@
+/* A worker's life: SERVING → DRAINING → STOPPING, each of which may be skipped, and out.
+ *
+ * The worker owns everything it opened and closes it in the reverse order when the loop has ended.
+ * What does not end in time (a read from a dead network disk) is left to the kernel: the process
+ * then exits without freeing, since memory that an op works on must not be given back. */
+#include "server/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/poll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/listener.h"
+#include "server/log_writer.h"
+
+#define MILLISECOND_NS UINT64_C(1000000)
+#define SECOND_NS      (1000 * MILLISECOND_NS)
+
+/* How long a worker that was told to stop waits for its last ops. */
+#define STOP_NS (1 * SECOND_NS)
+
+enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
+
+struct worker_listener {
+	struct worker *worker;
+	struct listener listener;
+	struct op close;
+};
+
+struct worker {
+	struct server *server;
+	const struct section *settings; /* the root of the configuration */
+	enum worker_state state;
+	struct proactor *proactor;
+	struct router router;
+	struct http1_service service;
+	bool service_is_open;
+	bool accepting_is_paused;
+	struct worker_listener *listeners;
+	size_t listener_count;  /* started */
+	size_t listening_count; /* and not yet closed */
+	struct log_writer error_log, access_log;
+	int signals;
+	struct op signalled;
+	struct op drained; /* timeouts.drain passed */
+	struct op stopped; /* STOP_NS passed */
+};
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+static void end_if_done(struct worker *worker)
+{
+	if (worker->state != WORKER_SERVING && worker->listening_count == 0 &&
+		worker->service.connection_count == 0)
+		proactor_stop(worker->proactor);
+}
+
+static void stop_listening(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->listener_count; i++)
+		listener_stop(&worker->listeners[i].listener);
+}
+
+static void drain(struct worker *worker)
+{
+	const struct section *timeouts = section_child(worker->settings, "timeouts", 0);
+
+	if (worker->state != WORKER_SERVING)
+		return;
+	log_info("draining: %zu connections are open", worker->service.connection_count);
+	worker->state = WORKER_DRAINING;
+	stop_listening(worker);
+	http1_service_drain(&worker->service);
+	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));
+	end_if_done(worker);
+}
+
+static void stop(struct worker *worker)
+{
+	enum worker_state before = worker->state;
+
+	if (before == WORKER_STOPPING)
+		return;
+	worker->state = WORKER_STOPPING;
+	if (before == WORKER_SERVING)
+		stop_listening(worker);
+	http1_service_stop(&worker->service);
+	proactor_timeout(worker->proactor, &worker->stopped, STOP_NS);
+	end_if_done(worker);
+}
+
+static void on_drained(struct proactor *proactor, struct op *op)
+{
+	struct worker *worker = container_of(op, struct worker, drained);
+
+	(void)proactor;
+	if (op->result == -ECANCELED || worker->state == WORKER_STOPPING)
+		return;
+	log_warning(
+		"timeouts.drain passed: closing %zu connections", worker->service.connection_count);
+	stop(worker);
+}
+
+static void on_stopped(struct proactor *proactor, struct op *op)
+{
+	struct worker *worker = container_of(op, struct worker, stopped);
+
+	if (op->result == -ECANCELED)
+		return;
+	log_warning("%zu connections did not close in time", worker->service.connection_count);
+	proactor_stop(proactor);
+}
+
+/* --- signals ------------------------------------------------------------------------------ */
+
+/* Under a supervisor a second SIGTERM means nothing new: a service manager may send its own to
+ * every process of the group.  It is the supervisor that counts. */
+static void handle_signal(struct worker *worker, int number)
+{
+	bool alone = worker->server->single_process;
+
+	switch (number) {
+	case SIGTERM:
+	case SIGQUIT:
+		if (alone && worker->state != WORKER_SERVING)
+			stop(worker);
+		else
+			drain(worker);
+		return;
+	case SIGINT:
+		stop(worker);
+		return;
+	default:
+		if (alone)
+			log_warning("signal %d (%s) has no meaning in this version", number,
+				strsignal(number));
+	}
+}
+
+static void on_signalled(struct proactor *proactor, struct op *op)
+{
+	struct worker *worker = container_of(op, struct worker, signalled);
+	struct signalfd_siginfo information;
+
+	if (op->result < 0)
+		return;
+	while (read(worker->signals, &information, sizeof(information)) == sizeof(information))
+		handle_signal(worker, (int)information.ssi_signo);
+	proactor_poll(proactor, op, worker->signals, POLLIN);
+}
+
+static int open_signals(struct worker *worker)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	sigdelset(&blocked, SIGCHLD);
+	worker->signals = signalfd(-1, &blocked, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (worker->signals < 0)
+		return fail(-errno, "cannot open a signal descriptor");
+	return 0;
+}
+
+/* --- connections -------------------------------------------------------------------------- */
+
+static void pause_accepting(struct worker *worker)
+{
+	worker->accepting_is_paused = true;
+	metrics_add(METRIC_ACCEPT_PAUSES, 1);
+	for (size_t i = 0; i < worker->listener_count; i++)
+		listener_pause(&worker->listeners[i].listener);
+}
+
+static void resume_accepting(struct worker *worker)
+{
+	worker->accepting_is_paused = false;
+	for (size_t i = 0; i < worker->listener_count; i++)
+		listener_resume(&worker->listeners[i].listener);
+}
+
+static void on_accepted(struct listener *listener, int fd)
+{
+	struct worker *worker = container_of(listener, struct worker_listener, listener)->worker;
+
+	http1_service_accept(&worker->service, fd);
+	if (!worker->accepting_is_paused &&
+		worker->service.connection_count >=
+			worker->server->descriptors.connection_count_max)
+		pause_accepting(worker);
+}
+
+static void on_connection_closed(struct http1_service *service)
+{
+	struct worker *worker = container_of(service, struct worker, service);
+
+	if (worker->accepting_is_paused &&
+		service->connection_count < worker->server->descriptors.connection_count_max)
+		resume_accepting(worker);
+	end_if_done(worker);
+}
+
+static void on_finished(struct http1_service *service, const struct http1_record *record)
+{
+	struct worker *worker = container_of(service, struct worker, service);
+	char memory[ACCESS_LINE_LENGTH_MAX];
+	struct buffer line;
+
+	buffer_init(&line, memory, sizeof(memory));
+	access_log_append(&line, worker->server->logs.access_format, record, worker->proactor);
+	log_writer_append(&worker->access_log, buffer_text(&line));
+}
+
+static void on_listener_closed(struct proactor *proactor, struct op *op)
+{
+	struct worker_listener *closed = container_of(op, struct worker_listener, close);
+
+	(void)proactor;
+	closed->worker->listening_count--;
+	end_if_done(closed->worker);
+}
+
+static void on_listener_stopped(struct listener *listener)
+{
+	struct worker_listener *stopped = container_of(listener, struct worker_listener, listener);
+
+	proactor_close(stopped->worker->proactor, &stopped->close, listener->fd);
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+static int open_proactor(struct worker *worker)
+{
+	const struct server *server = worker->server;
+	struct proactor_options options = {
+		.zero_copy = section_word(worker->settings, "zero_copy"),
+		.pipe_count_max = server->descriptors.pipe_count_max,
+	};
+	int r = proactor_open(&worker->proactor, server->backend, &options);
+
+	if (r < 0)
+		return fail(r, "cannot open the %s backend",
+			server->backend == BACKEND_EPOLL ? "epoll" : "io_uring");
+	return 0;
+}
+
+static void attach_metrics(struct worker *worker, unsigned slot)
+{
+	metrics_attach(worker->server->pages, worker->server->worker_count, slot);
+	metrics->started_ns = (uint64_t)proactor_wall_ns(worker->proactor);
+	snprintf(metrics->backend, sizeof(metrics->backend), "%s",
+		proactor_backend_name(worker->proactor));
+}
+
+static int add_location(struct worker *worker, struct site *site, const struct section *section)
+{
+	const struct endpoint *endpoint = configuration_endpoint(section);
+	void *state = NULL;
+	int r = endpoint->open ? endpoint->open(&state, section, worker->proactor) : 0;
+
+	if (r < 0)
+		return r;
+	if (router_add_location(site, text_of(section->title), endpoint, state))
+		return 0;
+	if (endpoint->close)
+		endpoint->close(state);
+	return fail(-ENOMEM, "cannot add location \"%s\"", section->title);
+}
+
+static int add_site(struct worker *worker, const struct section *section)
+{
+	struct site *site = router_add_site(&worker->router, text_of(section->title));
+	const struct section *location;
+	int r = 0;
+
+	if (!site)
+		return fail(-ENOMEM, "cannot add site \"%s\"", section->title);
+	for (size_t i = 0; r == 0 && (location = section_child(section, "location", i)); i++)
+		r = add_location(worker, site, location);
+	return r;
+}
+
+static int open_router(struct worker *worker)
+{
+	const struct section *site;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (site = section_child(worker->settings, "site", i)); i++)
+		r = add_site(worker, site);
+	return r;
+}
+
+static void write_error_line(void *context, struct text line)
+{
+	log_writer_append(context, line);
+}
+
+static int open_logs(struct worker *worker)
+{
+	const struct logs *logs = &worker->server->logs;
+	int r = log_writer_open(
+		&worker->error_log, worker->proactor, logs->error_fd, "error_log", LOG_WRITER_SIZE);
+
+	if (r == 0 && logs->access_fd >= 0)
+		r = log_writer_open(&worker->access_log, worker->proactor, logs->access_fd,
+			"access_log", LOG_WRITER_SIZE);
+	return r < 0 ? fail(r, "cannot open the logs") : 0;
+}
+
+static void open_service(struct worker *worker)
+{
+	const struct section *limits = section_child(worker->settings, "limits", 0);
+	const struct section *timeouts = section_child(worker->settings, "timeouts", 0);
+	struct http1_options options = {
+		.header_bytes = section_number(limits, "header_bytes"),
+		.body_bytes = section_number(limits, "body_bytes"),
+		.keep_alive_requests = section_number(limits, "keep_alive_requests"),
+		.header_timeout_ns = section_number(timeouts, "header"),
+		.body_timeout_ns = section_number(timeouts, "body"),
+		.idle_timeout_ns = section_number(timeouts, "idle"),
+		.send_timeout_ns = section_number(timeouts, "send"),
+		.keep_alive = section_yes(worker->settings, "keep_alive"),
+	};
+
+	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);
+	worker->service.closed = on_connection_closed;
+	if (worker->server->logs.access_fd >= 0)
+		worker->service.finished = on_finished;
+	worker->service_is_open = true;
+}
+
+static int start_listeners(struct worker *worker, unsigned slot)
+{
+	struct listening *listening = &worker->server->listening;
+
+	worker->listeners = calloc(listening->count, sizeof(struct worker_listener));
+	if (!worker->listeners)
+		return fail(-ENOMEM, "cannot listen");
+	for (size_t i = 0; i < listening->count; i++) {
+		struct worker_listener *own = &worker->listeners[i];
+
+		own->worker = worker;
+		op_init(&own->close, on_listener_closed);
+		listener_start(&own->listener, worker->proactor,
+			listening_take_fd(&listening->sockets[i], slot), on_accepted,
+			on_listener_stopped);
+	}
+	worker->listener_count = worker->listening_count = listening->count;
+	return 0;
+}
+
+static int worker_open(struct worker *worker, unsigned slot)
+{
+	int r = open_signals(worker);
+
+	if (r == 0)
+		r = open_proactor(worker);
+	if (r < 0)
+		return r;
+	attach_metrics(worker, slot);
+	r = open_router(worker);
+	if (r == 0)
+		r = open_logs(worker);
+	if (r < 0)
+		return r;
+	open_service(worker);
+	return start_listeners(worker, slot);
+}
+
+/* --- closing ------------------------------------------------------------------------------ */
+
+/* Turns until no op is active or the time is over. */
+static void settle(struct worker *worker, uint64_t patience_ns)
+{
+	uint64_t end_ns = proactor_now_ns(worker->proactor) + patience_ns;
+
+	while (proactor_active_count(worker->proactor) > 0 &&
+		proactor_now_ns(worker->proactor) < end_ns) {
+		if (proactor_turn(worker->proactor, 10 * MILLISECOND_NS) < 0)
+			return;
+	}
+}
+
+static void close_log(struct log_writer *writer)
+{
+	if (!writer->proactor)
+		return;
+	if (op_is_active(&writer->write))
+		return; /* the log hangs; so would we */
+	log_writer_flush(writer);
+}
+
+static void close_logs(struct worker *worker)
+{
+	log_set_sink(NULL, NULL);
+	close_log(&worker->access_log);
+	close_log(&worker->error_log);
+}
+
+static void free_all(struct worker *worker)
+{
+	if (worker->service_is_open)
+		http1_service_close(&worker->service);
+	if (worker->access_log.proactor)
+		log_writer_close(&worker->access_log);
+	if (worker->error_log.proactor)
+		log_writer_close(&worker->error_log);
+	free(worker->listeners);
+	proactor_free(worker->proactor);
+	close(worker->signals);
+}
+
+static void worker_close(struct worker *worker, int exit_code)
+{
+	if (!worker->proactor)
+		return;
+	proactor_cancel(worker->proactor, &worker->signalled);
+	proactor_cancel(worker->proactor, &worker->drained);
+	proactor_cancel(worker->proactor, &worker->stopped);
+	if (worker->service.connection_count == 0)
+		router_reset(&worker->router);
+	settle(worker, STOP_NS);
+	proactor_cancel(worker->proactor, &worker->access_log.write);
+	proactor_cancel(worker->proactor, &worker->error_log.write);
+	settle(worker, STOP_NS / 10);
+	close_logs(worker);
+	if (proactor_active_count(worker->proactor) > 0 || worker->service.connection_count > 0)
+		_exit(exit_code);
+	free_all(worker);
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+static void worker_init(struct worker *worker, struct server *server, unsigned slot)
+{
+	char speaker[32];
+
+	*worker = (struct worker){
+		.server = server,
+		.settings = server->configuration->root,
+		.signals = -1,
+	};
+	router_init(&worker->router);
+	op_init(&worker->signalled, on_signalled);
+	op_init(&worker->drained, on_drained);
+	op_init(&worker->stopped, on_stopped);
+	snprintf(speaker, sizeof(speaker), "worker=%u", slot + 1);
+	log_set_speaker(server->single_process ? NULL : speaker);
+}
+
+/* The first turn has submitted the accept ops: only then is the worker ready.  Until here messages
+ * went where the supervisor's go. */
+static int serve(struct worker *worker, worker_ready_fn *ready, void *ready_context)
+{
+	int r;
+
+	proactor_poll(worker->proactor, &worker->signalled, worker->signals, POLLIN);
+	r = proactor_turn(worker->proactor, 0);
+	if (r == 0) {
+		ready(ready_context);
+		log_set_sink(write_error_line, &worker->error_log);
+		r = proactor_run(worker->proactor);
+	}
+	return r < 0 ? fail(r, "the loop cannot go on") : 0;
+}
+
+int worker_run(struct server *server, unsigned slot, worker_ready_fn *ready, void *ready_context)
+{
+	struct worker worker;
+	int r;
+
+	worker_init(&worker, server, slot);
+	r = worker_open(&worker, slot);
+	if (r == 0)
+		r = serve(&worker, ready, ready_context);
+	worker_close(&worker, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
