@@ -102,7 +102,8 @@ struct text exchange_copy(struct exchange *exchange, struct text bytes);
  * the body is discarded.  Sends 100 (Continue) if the client expects it. */
 void exchange_receive(struct exchange *exchange, struct body_sink *sink, uint64_t length_max);
 
-/* `length` bytes that received() delivered are done with: as many more may come. */
+/* `length` bytes that received() delivered are done with: as many more may come, and may come
+ * before this returns (not when it is called from received() itself). */
 void exchange_consumed(struct exchange *exchange, size_t length);
 
 #endif

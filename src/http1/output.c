@@ -307,7 +307,8 @@ static bool is_last(const struct connection *connection, enum http1_framing fram
 	uint64_t owed = input_owes_body(connection) ? active->body.remaining : 0;
 
 	return connection->last || active->bad_status != 0 || !active->head.keep_alive ||
-	       !service->options.keep_alive || service->draining || connection->peer_ended ||
+	       !service->options.keep_alive || service->draining ||
+	       (connection->peer_ended && active->kept.length == 0) ||
 	       connection->request_count >= service->options.keep_alive_requests ||
 	       framing == HTTP1_FRAMING_UNTIL_CLOSE || owed > CONNECTION_DISCARDED_MAX ||
 	       client_awaits_continue(connection);
