@@ -78,9 +78,11 @@ size_t simulated_client_unsent(const struct simulated_client *client);
 struct text simulated_client_received(const struct simulated_client *client);
 void simulated_client_take(struct simulated_client *client, size_t length);
 
-/* Receiving can be halted: then the socket's buffer fills up. */
+/* Receiving can be halted, so that the socket's buffer fills up, and limited: to `length` more
+ * bytes, then it halts. */
 void simulated_client_stop_reading(struct simulated_client *client);
 void simulated_client_start_reading(struct simulated_client *client);
+void simulated_client_read(struct simulated_client *client, size_t length);
 
 /* Ends its sending direction (FIN) after what was sent. */
 void simulated_client_end(struct simulated_client *client);

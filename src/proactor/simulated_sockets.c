@@ -28,9 +28,9 @@ struct simulated_client {
 	struct list_node waiting; /* in a backlog, until accepted */
 	unsigned number;
 	size_t buffer_length;
+	size_t appetite; /* bytes that the client will still read; SIZE_MAX: all */
 	struct bytes travelling, inbound, outbound, received;
 	int error;         /* the socket's, told once */
-	bool halted;       /* the client does not read */
 	bool ended;        /* the client sends no more */
 	bool closed;       /* and reads no more */
 	bool end_arrived;  /* at the socket */
@@ -131,11 +131,14 @@ static bool deliver_to_client(struct simulated *simulated, struct simulated_clie
 		reset_socket(client);
 		return true;
 	}
-	if (client->halted)
+	if (client->appetite == 0)
 		return false;
 	if (client->outbound.length > 0) {
-		bytes_move(&client->received, &client->outbound,
-			simulated_piece(simulated, client->outbound.length));
+		size_t length = simulated_piece(
+			simulated, smaller(client->outbound.length, client->appetite));
+
+		bytes_move(&client->received, &client->outbound, length);
+		client->appetite -= client->appetite == SIZE_MAX ? 0 : length;
 		return true;
 	}
 	if (!client->socket_ended || client->saw_end)
@@ -378,6 +381,7 @@ static struct simulated_client *client_new(struct simulated *simulated)
 
 	client->number = ++simulated->client_count;
 	client->buffer_length = BUFFER_LENGTH;
+	client->appetite = SIZE_MAX;
 	list_node_init(&client->waiting);
 	list_append(&simulated->clients, &client->node);
 	return client;
@@ -450,12 +454,17 @@ void simulated_client_take(struct simulated_client *client, size_t length)
 
 void simulated_client_stop_reading(struct simulated_client *client)
 {
-	client->halted = true;
+	client->appetite = 0;
 }
 
 void simulated_client_start_reading(struct simulated_client *client)
 {
-	client->halted = false;
+	client->appetite = SIZE_MAX;
+}
+
+void simulated_client_read(struct simulated_client *client, size_t length)
+{
+	client->appetite = length;
 }
 
 void simulated_client_end(struct simulated_client *client)

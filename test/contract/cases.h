@@ -11,5 +11,6 @@
 int run_kind_cases(void);
 int run_file_cases(void);
 int run_time_cases(void);
+int run_transfer_cases(void);
 
 #endif

@@ -10,7 +10,7 @@
 
 static int run_cases(void)
 {
-	return run_kind_cases() + run_file_cases() + run_time_cases();
+	return run_kind_cases() + run_file_cases() + run_time_cases() + run_transfer_cases();
 }
 
 static int run_seeds(uint64_t first, uint64_t last)

@@ -173,7 +173,8 @@ int64_t finish(struct call *call)
 	unsigned before = call->done_count;
 
 	assert_true(op_is_active(&call->op));
-	turn_until(call->fixture, call->done_count > before);
+	turn_until (call->fixture, call->done_count > before)
+		;
 	assert_int_equal(call->done_count, before + 1);
 	return call->result;
 }
@@ -317,8 +318,7 @@ void peer_expect_pattern(struct peer *peer, uint64_t position, size_t length)
 	char bytes[16384];
 	size_t seen = 0;
 
-	turn_until(peer->fixture, seen == length)
-	{
+	turn_until (peer->fixture, seen == length) {
 		ssize_t count = 1;
 
 		while (seen < length && count > 0) {
@@ -339,6 +339,7 @@ void peer_expect_end(struct peer *peer)
 	ssize_t count = -EAGAIN;
 	char byte;
 
-	turn_until(peer->fixture, (count = peer_read(peer, &byte, 1)) != -EAGAIN);
+	turn_until (peer->fixture, (count = peer_read(peer, &byte, 1)) != -EAGAIN)
+		;
 	assert_int_equal(count, 0);
 }

@@ -86,7 +86,8 @@ static void test_accept_delivers_working_connections(void **state)
 	call_init(&send, fixture);
 	proactor_send(fixture->proactor, &send.op, fd, &vector, 1, false);
 	assert_int_equal(finish(&send), 2);
-	turn_until(fixture, peer_read(&peer, bytes, 1) == 1);
+	turn_until (fixture, peer_read(&peer, bytes, 1) == 1)
+		;
 	peer_close(&peer);
 	close_fd(fixture, fd);
 	close_fd(fixture, listener);
@@ -145,7 +146,8 @@ static void test_both_directions_run_at_once(void **state)
 	assert_int_equal(receive_until(&receive, fd, length), length);
 	assert_pattern(receive.bytes, 0, length);
 	peer_expect_pattern(&peer, 0, length);
-	turn_until(fixture, send.done_count == 1);
+	turn_until (fixture, send.done_count == 1)
+		;
 	assert_int_equal(send.result, length);
 	free(bytes);
 	call_reset(&receive);

@@ -32,7 +32,8 @@ static void test_timeouts_end_in_order_of_their_time(void **state)
 		call_init(&timeouts[i], fixture);
 		proactor_timeout(fixture->proactor, &timeouts[i].op, delays[i] * MILLISECOND_NS);
 	}
-	turn_until(fixture, proactor_active_count(fixture->proactor) == 0);
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(timeouts[i].done_count, 1);
 		assert_int_equal(timeouts[i].result, -ETIME);
@@ -81,7 +82,8 @@ static void test_deadlines_expire_in_order_and_not_when_stopped(void **state)
 	deadline_start(&deadlines[4], &never, fixture->proactor);
 	deadline_stop(&deadlines[2]);
 	deadline_stop(&deadlines[2]);
-	turn_until(fixture, expired_count == 3);
+	turn_until (fixture, expired_count == 3)
+		;
 	assert_ptr_equal(expired[0], &deadlines[1]);
 	assert_ptr_equal(expired[1], &deadlines[3]);
 	assert_ptr_equal(expired[2], &deadlines[0]);
@@ -109,7 +111,8 @@ static void test_a_deadline_started_anew_counts_from_then(void **state)
 	expired_count = 0;
 	before_ns = proactor_now_ns(fixture->proactor);
 	deadline_start(&deadline, &queue, fixture->proactor);
-	turn_until(fixture, expired_count > 0);
+	turn_until (fixture, expired_count > 0)
+		;
 	assert_true(proactor_now_ns(fixture->proactor) >= before_ns + 4 * MILLISECOND_NS);
 	deadline_queue_close(&queue);
 }
@@ -216,7 +219,8 @@ static void test_a_hundred_pieces_of_work_all_end(void **state)
 		call_init(&works[i].call, fixture);
 		proactor_work(fixture->proactor, &works[i].call.op, square, &works[i]);
 	}
-	turn_until(fixture, proactor_active_count(fixture->proactor) == 0);
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(works[i].call.done_count, 1);
 		assert_int_equal(works[i].call.result, i * i);
@@ -299,8 +303,10 @@ static void test_2_done_never_runs_inside_a_submit(void **state)
 	call_init(&nest.first, fixture);
 	nest.first.then = submit_at_once;
 	proactor_timeout(fixture->proactor, &nest.first.op, 0);
-	turn_until(fixture, nest.close.done_count && nest.read.done_count);
-	turn_until(fixture, proactor_active_count(fixture->proactor) == 0);
+	turn_until (fixture, nest.close.done_count && nest.read.done_count)
+		;
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
 	assert_int_equal(nest.read.result, 1);
 	assert_int_equal(nest.work.result, 1);
 	close_fd(fixture, nest.file);
@@ -328,7 +334,8 @@ static void test_6_an_op_may_be_freed_by_its_done(void **state)
 	read->bytes = (char *)&read_freed;
 	proactor_timeout(fixture->proactor, &timeout->op, 0);
 	proactor_read(fixture->proactor, &read->op, fixture->directory, &byte, 1, 0);
-	turn_until(fixture, timeout_freed && read_freed);
+	turn_until (fixture, timeout_freed && read_freed)
+		;
 	settle(fixture);
 }
 
