@@ -740,6 +740,10 @@ class Server:
             raise AssertionError(f"/stats: {response}")
         return json.loads(response.body)
 
+    def counter(self, name):
+        """One of the counters of /stats, such as "splices"; the sum over all workers."""
+        return self.stats()["counters"][name]
+
     # Its processes
 
     @property

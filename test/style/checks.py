@@ -286,7 +286,7 @@ def only_functions_have_typedefs(path, text):
 
 
 def strings_are_bounded(path, text):
-    if not is_c(path):
+    if not is_source(path):
         return
     for number, line in enumerate(without_comments(text, strings_too=True).splitlines(), 1):
         if match := re.search(r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca)\s*\(", line):
