@@ -107,7 +107,7 @@ static void add_entry(
 	struct entry *entry = allocate(sizeof(*entry));
 
 	assert(strlen(name) <= NAME_MAX);
-	strcpy(entry->name, name);
+	memcpy(entry->name, name, strlen(name) + 1);
 	entry->inode = inode;
 	inode->use_count++;
 	if (S_ISDIR(inode->mode))
