@@ -1,0 +1,690 @@
+/* The endpoints, asked without a wire: static and dynamic with the bodies they send
+ * (files/extents.h, files/reader.h, filters/identity.c), ping, stats, and the registry.  On every
+ * backend. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "endpoints/generated.h"
+#include "endpoints/registry.h"
+#include "files/extents.h"
+#include "files/reader.h"
+#include "files/representation.h"
+#include "proactor/simulated.h"
+#include "visit.h"
+
+/* After base/log.h: it has a macro `fail`. */
+#include <cmocka.h>
+
+static const char *backend, *document_path;
+static uint64_t seed;
+static struct place place;
+static struct visit caller;
+static void *static_state, *dynamic_state;
+
+static void add_value(struct section *section, const char *name, const char *string)
+{
+	struct setting_value *value =
+		section_add_value(section, section_find_setting(section, name), 1);
+
+	assert_non_null(value);
+	assert_int_equal(setting_value_add_string(value, text_of(string)), 0);
+}
+
+/* As the configuration does it: root "www", index by its fallback. */
+static struct section *site;
+
+static void *open_endpoint(const struct endpoint *endpoint)
+{
+	void *state;
+
+	assert_int_equal(endpoint->open(&state, site, place.proactor), 0);
+	return state;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	place_open(&place, backend, seed);
+	place_make_file(&place, "www/a.txt", text_literal("some text"));
+	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	add_value(site, "root", place_path(&place, "www"));
+	assert_int_equal(section_complete(site), 0);
+	static_state = open_endpoint(&static_endpoint);
+	dynamic_state = open_endpoint(&dynamic_endpoint);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	static_endpoint.close(static_state);
+	dynamic_endpoint.close(dynamic_state);
+	section_free(site);
+	place_close(&place);
+	return 0;
+}
+
+static void get_static(const char *path)
+{
+	visit(&caller, &place, &static_endpoint, static_state, path);
+}
+
+static void get_dynamic(const char *path)
+{
+	visit(&caller, &place, &dynamic_endpoint, dynamic_state, path);
+}
+
+static void begin(const struct endpoint *endpoint, void *state, const char *path)
+{
+	visit_init(&caller, &place, path);
+	endpoint->handle(state, &caller.exchange);
+}
+
+static void begin_dynamic(const char *path)
+{
+	begin(&dynamic_endpoint, dynamic_state, path);
+	visit_await_answer(&caller);
+	assert_int_equal(visit_status(&caller), 200);
+}
+
+#define assert_body(expected) assert_true(text_equal(visit_body(&caller), text_literal(expected)))
+#define assert_field(name, expected)                                                               \
+	assert_true(text_equal(visit_field(&caller, name), text_literal(expected)))
+
+/* --- what static and dynamic share -------------------------------------------------------- */
+
+static void assert_is_a_txt(void)
+{
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(caller.exchange.response.length, 9);
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_body("some text");
+	assert_field("Content-Type", "text/plain; charset=utf-8");
+	assert_int_equal(visit_field(&caller, "Last-Modified").length, 29);
+}
+
+static void test_file_is_answered_with_its_description(void **state)
+{
+	(void)state;
+	get_static("/a.txt");
+	assert_is_a_txt();
+	get_dynamic("/a.txt");
+	assert_is_a_txt();
+}
+
+static void assert_is_empty(void)
+{
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(caller.exchange.response.length, 0);
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_int_equal(caller.piece_count, 1);
+	assert_int_equal(caller.length, 0);
+}
+
+static void test_empty_file_is_one_empty_last_piece(void **state)
+{
+	(void)state;
+	place_make_file(&place, "www/empty", text_literal(""));
+	get_static("/empty");
+	assert_is_empty();
+	get_dynamic("/empty");
+	assert_is_empty();
+}
+
+static void test_missing_file_is_answered_with_404(void **state)
+{
+	(void)state;
+	get_static("/none");
+	assert_int_equal(visit_status(&caller), 404);
+	assert_body("404 Not Found\n");
+	get_dynamic("/.a");
+	assert_int_equal(visit_status(&caller), 404);
+}
+
+static void test_directory_is_redirected_to_its_slash_with_the_query(void **state)
+{
+	(void)state;
+	place_make_directory(&place, "www/some dir");
+	get_static("/some dir");
+	assert_int_equal(visit_status(&caller), 301);
+	assert_field("Location", "/some%20dir/");
+	visit_init(&caller, &place, "/some dir");
+	caller.exchange.request.query = text_literal("a=b&c");
+	dynamic_endpoint.handle(dynamic_state, &caller.exchange);
+	visit_await_answer(&caller);
+	assert_field("Location", "/some%20dir/?a=b&c");
+}
+
+static void test_redirect_that_is_too_long_is_414(void **state)
+{
+	char query[2000];
+
+	(void)state;
+	memset(query, 'q', sizeof(query));
+	place_make_directory(&place, "www/dir");
+	visit_init(&caller, &place, "/dir");
+	caller.exchange.request.query = (struct text){ query, sizeof(query) };
+	static_endpoint.handle(static_state, &caller.exchange);
+	visit_await_answer(&caller);
+	assert_int_equal(visit_status(&caller), 414);
+}
+
+static void test_index_file_is_answered_with_its_own_type(void **state)
+{
+	(void)state;
+	place_make_file(&place, "www/dir/index.html", text_literal("<p>"));
+	get_static("/dir/");
+	assert_int_equal(visit_status(&caller), 200);
+	assert_field("Content-Type", "text/html; charset=utf-8");
+}
+
+static void test_etag_is_strong_and_changes_with_a_rewrite(void **state)
+{
+	char etag[64];
+
+	(void)state;
+	get_static("/a.txt");
+	snprintf(etag, sizeof(etag), "%.*s", TEXT_ARGUMENTS(visit_field(&caller, "ETag")));
+	assert_true(etag[0] == '"' && etag[strlen(etag) - 1] == '"');
+	get_dynamic("/a.txt");
+	assert_true(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
+	if (place_is_simulated(&place))
+		simulated_advance(place.proactor, 1000);
+	place_remove(&place, "www/a.txt");
+	place_make_file(&place, "www/a.txt", text_literal("SOME TEXT"));
+	get_static("/a.txt");
+	assert_false(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
+}
+
+static void cancel_after(const struct endpoint *endpoint, void *state, unsigned turns)
+{
+	begin(endpoint, state, "/a.txt");
+	for (unsigned i = 0; i < turns && caller.answer_count == 0; i++)
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	if (caller.answer_count == 0)
+		endpoint->cancelled(state, &caller.exchange);
+	visit_await_answer(&caller);
+	if (caller.exchange.response.body)
+		visit_release(&caller);
+}
+
+static void test_cancelled_request_is_answered_once(void **state)
+{
+	(void)state;
+	for (unsigned turns = 0; turns < 6; turns++) {
+		cancel_after(&static_endpoint, static_state, turns);
+		cancel_after(&dynamic_endpoint, dynamic_state, turns);
+	}
+}
+
+static void test_hundred_requests_at_once_are_all_answered(void **state)
+{
+	struct visit *visits = calloc(100, sizeof(*visits));
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		visit_init(&visits[i], &place, i % 3 ? "/a.txt" : "/none");
+		if (i % 2)
+			static_endpoint.handle(static_state, &visits[i].exchange);
+		else
+			dynamic_endpoint.handle(dynamic_state, &visits[i].exchange);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		visit_await_answer(&visits[i]);
+		assert_int_equal(visit_status(&visits[i]), i % 3 ? 200 : 404);
+		visit_pull_all(&visits[i], 4);
+	}
+	free(visits);
+}
+
+/* --- static: extents ---------------------------------------------------------------------- */
+
+static void test_static_file_is_extents_of_a_mebibyte_at_most(void **state)
+{
+	size_t length = (3 << 20) + 5;
+
+	(void)state;
+	place_make_pattern(&place, "www/big", length);
+	get_static("/big");
+	assert_int_equal(caller.length, length);
+	assert_int_equal(caller.extent_count, 4);
+	assert_int_equal(caller.piece_count, 4);
+	assert_int_equal(caller.extent_length_max, EXTENT_LENGTH_MAX);
+	begin(&static_endpoint, static_state, "/big");
+	visit_await_answer(&caller);
+	visit_pull_all(&caller, 4096);
+	assert_true(caller.patterned);
+	assert_int_equal(caller.length, length);
+	assert_int_equal(caller.extent_length_max, 4096);
+}
+
+static void test_static_file_may_be_longer_than_4_gib(void **state)
+{
+	(void)state;
+	place_truncate(&place, "www/a.txt", UINT64_C(5) << 30);
+	get_static("/a.txt");
+	assert_true(caller.exchange.response.length == INT64_C(5) << 30);
+	assert_true(caller.length == UINT64_C(5) << 30);
+	assert_int_equal(caller.extent_count, 5 << 10);
+}
+
+static void test_static_body_may_be_released_without_being_asked(void **state)
+{
+	(void)state;
+	begin(&static_endpoint, static_state, "/a.txt");
+	visit_await_answer(&caller);
+	visit_release(&caller);
+}
+
+/* --- dynamic: reading ahead --------------------------------------------------------------- */
+
+static void assert_dynamic(const char *path, size_t length, size_t length_max)
+{
+	begin_dynamic(path);
+	visit_pull_all(&caller, length_max);
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_int_equal(caller.exchange.response.length, length);
+	assert_int_equal(caller.length, length);
+	assert_true(caller.patterned);
+	assert_int_equal(caller.extent_count, 0);
+}
+
+static void test_dynamic_file_of_any_length_arrives_byte_for_byte(void **state)
+{
+	static const size_t lengths[] = { 1, 2, 65535, 65536, 65537, 131072, 262144, 262145,
+		(1 << 20) + 7 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		place_make_pattern(&place, "www/file", lengths[i]);
+		assert_dynamic("/file", lengths[i], SIZE_MAX);
+		assert_dynamic("/file", lengths[i], READER_CHUNK_LENGTH);
+		assert_dynamic("/file", lengths[i], 1000);
+	}
+}
+
+static void turn_often(void)
+{
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(proactor_turn(place.proactor, 1000000), 0);
+}
+
+static void test_reader_reads_ahead_and_no_further_than_its_chunks(void **state)
+{
+	const uint64_t chunks = (uint64_t)READER_CHUNK_COUNT * READER_CHUNK_LENGTH;
+	uint64_t read;
+
+	(void)state;
+	place_make_pattern(&place, "www/file", 1 << 20);
+	begin_dynamic("/file");
+	read = metrics_sum(METRIC_READ_BYTES);
+	turn_often();
+	assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, 0); /* nobody asked yet */
+	assert_int_equal(visit_pull(&caller, 1), BODY_PIECE);
+	turn_often();
+	if (seed == 0)
+		assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, chunks);
+	assert_true(metrics_sum(METRIC_READ_BYTES) - read <= chunks);
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_true(caller.patterned);
+	assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, 1 << 20);
+}
+
+static void test_dynamic_file_that_shrinks_is_cut_never_padded(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 1 << 20);
+	begin_dynamic("/file");
+	assert_int_equal(visit_pull(&caller, 1000), BODY_PIECE);
+	turn_often(); /* no read is under way: the kernel may let one see zeros meanwhile */
+	place_truncate(&place, "www/file", 500);
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_int_equal(caller.outcome, -ENODATA);
+	assert_true(caller.patterned);
+	assert_true(caller.length <= (uint64_t)READER_CHUNK_COUNT * READER_CHUNK_LENGTH);
+}
+
+static void test_of_a_file_that_grows_the_announced_length_is_sent(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 100000);
+	begin_dynamic("/file");
+	place_truncate(&place, "www/file", 200000);
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_int_equal(caller.length, 100000);
+	assert_true(caller.patterned);
+}
+
+static void ignore_ready(struct body_source *source)
+{
+	(void)source;
+	fail_msg("ready() after release()");
+}
+
+static void release_after(unsigned pieces, unsigned turns)
+{
+	struct body_source *body;
+	struct body_piece piece;
+
+	begin_dynamic("/file");
+	for (unsigned i = 0; i < pieces; i++)
+		visit_pull(&caller, SIZE_MAX);
+	body = caller.exchange.response.body;
+	body->ready = ignore_ready;
+	if (turns == 0)
+		(void)body->produce(body, &piece, SIZE_MAX);
+	for (unsigned i = 1; i < turns; i++)
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	visit_release(&caller);
+}
+
+static void test_reader_may_be_released_in_the_middle_of_a_read(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 1 << 20);
+	for (unsigned pieces = 0; pieces < 6; pieces++) {
+		for (unsigned turns = 0; turns < 4; turns++)
+			release_after(pieces, turns);
+	}
+}
+
+/* --- simulated: errors and 64 bits -------------------------------------------------------- */
+
+static void test_read_error_cuts_the_body_after_what_was_read(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 300000);
+	begin_dynamic("/file");
+	assert_int_equal(visit_pull(&caller, SIZE_MAX), BODY_PIECE);
+	simulated_fail_next(place.proactor, OP_READ, -EIO);
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_int_equal(caller.outcome, -EIO);
+	assert_true(caller.patterned);
+	assert_true(caller.length >= READER_CHUNK_LENGTH);
+}
+
+static void test_dynamic_file_may_be_longer_than_4_gib(void **state)
+{
+	(void)state;
+	place_truncate(&place, "www/a.txt", (UINT64_C(4) << 30) + 70000);
+	get_dynamic("/a.txt");
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_true(caller.length == (UINT64_C(4) << 30) + 70000);
+}
+
+/* --- ping and the registry ---------------------------------------------------------------- */
+
+static void test_ping_is_pong(void **state)
+{
+	(void)state;
+	visit(&caller, &place, &ping_endpoint, NULL, "/ping");
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(caller.exchange.response.length, 4);
+	assert_body("pong");
+	assert_field("Content-Type", "text/plain");
+	assert_false(ping_endpoint.sub_paths);
+}
+
+static void test_every_endpoint_is_found_by_its_name(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (; endpoints[count]; count++) {
+		const struct endpoint *endpoint = endpoints[count];
+
+		assert_ptr_equal(endpoint_named(text_of(endpoint->name)), endpoint);
+		assert_non_null(endpoint->handle);
+		assert_non_null(endpoint->summary);
+		assert_true(endpoint->methods & METHOD_BIT(METHOD_GET));
+	}
+	assert_true(count >= 4);
+	assert_null(endpoint_named(text_literal("")));
+	assert_null(endpoint_named(text_literal("stat")));
+}
+
+/* --- stats -------------------------------------------------------------------------------- */
+
+static char document[1 << 16];
+
+static int read_document(void **state)
+{
+	FILE *file = fopen(document_path, "r");
+
+	(void)state;
+	assert_non_null(file);
+	document[fread(document, 1, sizeof(document) - 1, file)] = '\0';
+	fclose(file);
+	return 0;
+}
+
+static const char *get_stats(void)
+{
+	visit(&caller, &place, &stats_endpoint, NULL, "/stats");
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(caller.exchange.response.length, caller.length);
+	assert_true(caller.kept_length < sizeof(caller.kept));
+	caller.kept[caller.kept_length] = '\0';
+	return caller.kept;
+}
+
+/* The number behind `"key": `. */
+static uint64_t number_of(const char *json, const char *key)
+{
+	char quoted[64];
+	const char *found;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\": ", key);
+	found = strstr(json, quoted);
+	if (!found)
+		fail_msg("/stats has no key %s", key);
+	return strtoull(found + strlen(quoted), NULL, 10);
+}
+
+static void test_stats_tell_every_metric_summed_over_the_workers(void **state)
+{
+	static struct metrics pages[3];
+	struct metrics *before = metrics;
+	const char *json;
+
+	(void)state;
+	for (size_t page = 0; page < 3; page++) {
+		for (size_t i = 0; i < METRICS_COUNT; i++)
+			pages[page].values[i] = 1000000 * (i + 1);
+		pages[page].restarts = page;
+		pages[page].started_ns =
+			(uint64_t)proactor_wall_ns(place.proactor) - UINT64_C(1500000000) * page;
+	}
+	metrics_attach(pages, 3, 1);
+	json = get_stats();
+	metrics_attach(before, 1, 0);
+	for (size_t i = 0; i < METRICS_COUNT; i++) {
+		uint64_t told = number_of(json, metric_descriptions[i].key);
+
+		assert_int_equal(told / 1000000, 3 * (i + 1)); /* some are counting on */
+	}
+	assert_int_equal(number_of(json, "workers"), 3);
+	assert_int_equal(number_of(json, "restarts"), 3);
+	assert_int_equal(number_of(json, "uptime_seconds"), 3);
+	assert_field("Content-Type", "application/json");
+	assert_field("Cache-Control", "no-store");
+}
+
+static void test_stats_name_the_backend(void **state)
+{
+	char expected[64];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "\"backend\": \"%s\"", backend);
+	assert_non_null(strstr(get_stats(), expected));
+}
+
+static void assert_is_documented(const char *key, size_t length)
+{
+	char row[128];
+
+	snprintf(row, sizeof(row), "`%.*s`", (int)length, key);
+	if (!strstr(document, row))
+		fail_msg("docs/endpoints.md does not know the key %s of /stats", row);
+}
+
+static void test_every_key_of_stats_is_documented(void **state)
+{
+	const char *json = get_stats();
+	unsigned key_count = 0;
+
+	(void)state;
+	for (const char *end = strstr(json, "\":"); end; end = strstr(end + 1, "\":")) {
+		const char *start = end;
+
+		while (start[-1] != '"')
+			start--;
+		assert_is_documented(start, (size_t)(end - start));
+		key_count++;
+	}
+	assert_int_equal(key_count, METRICS_COUNT + 11);
+}
+
+static void test_every_metric_is_documented_with_its_meaning(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < METRICS_COUNT; i++) {
+		char row[256];
+
+		snprintf(row, sizeof(row), "| `%s` | %s |\n", metric_descriptions[i].key,
+			metric_descriptions[i].help);
+		if (!strstr(document, row))
+			fail_msg("docs/endpoints.md has no row %s", row);
+	}
+}
+
+static void test_every_documented_key_of_stats_is_told(void **state)
+{
+	const char *json = get_stats();
+	const char *line = strstr(document, "\n## stats\n");
+
+	(void)state;
+	assert_non_null(line);
+	while ((line = strstr(line, "\n| `"))) {
+		char key[64];
+
+		line += strlen("\n| `");
+		snprintf(key, sizeof(key), "\"%.*s\":", (int)strcspn(line, "`"), line);
+		if (!strstr(json, key))
+			fail_msg("/stats has no key %s", key);
+	}
+}
+
+static void test_generated_answer_that_does_not_fit_is_500(void **state)
+{
+	struct generated_body *body = generated_take();
+
+	(void)state;
+	visit_init(&caller, &place, "/");
+	for (unsigned i = 0; i <= GENERATED_LENGTH_MAX; i++)
+		buffer_append_byte(&body->text, 'x');
+	generated_answer(body, &caller.exchange, text_literal("text/plain"));
+	assert_int_equal(visit_status(&caller), 500);
+}
+
+static void test_generated_answer_arrives_in_pieces_of_any_length(void **state)
+{
+	struct generated_body *body = generated_take();
+
+	(void)state;
+	visit_init(&caller, &place, "/");
+	for (unsigned i = 0; i < GENERATED_LENGTH_MAX; i++)
+		buffer_append_byte(&body->text, place_byte(i));
+	generated_answer(body, &caller.exchange, text_literal("text/plain"));
+	visit_pull_all(&caller, 1000);
+	assert_int_equal(caller.length, GENERATED_LENGTH_MAX);
+	assert_true(caller.patterned);
+}
+
+/* --- all of it ---------------------------------------------------------------------------- */
+
+#define AT_PLACE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static const struct CMUnitTest everywhere[] = {
+	AT_PLACE(test_file_is_answered_with_its_description),
+	AT_PLACE(test_empty_file_is_one_empty_last_piece),
+	AT_PLACE(test_missing_file_is_answered_with_404),
+	AT_PLACE(test_directory_is_redirected_to_its_slash_with_the_query),
+	AT_PLACE(test_redirect_that_is_too_long_is_414),
+	AT_PLACE(test_index_file_is_answered_with_its_own_type),
+	AT_PLACE(test_etag_is_strong_and_changes_with_a_rewrite),
+	AT_PLACE(test_cancelled_request_is_answered_once),
+	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
+	AT_PLACE(test_static_file_is_extents_of_a_mebibyte_at_most),
+	AT_PLACE(test_static_file_may_be_longer_than_4_gib),
+	AT_PLACE(test_static_body_may_be_released_without_being_asked),
+	AT_PLACE(test_dynamic_file_of_any_length_arrives_byte_for_byte),
+	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_chunks),
+	AT_PLACE(test_dynamic_file_that_shrinks_is_cut_never_padded),
+	AT_PLACE(test_of_a_file_that_grows_the_announced_length_is_sent),
+	AT_PLACE(test_reader_may_be_released_in_the_middle_of_a_read),
+	AT_PLACE(test_ping_is_pong),
+	AT_PLACE(test_every_endpoint_is_found_by_its_name),
+	AT_PLACE(test_stats_tell_every_metric_summed_over_the_workers),
+	AT_PLACE(test_stats_name_the_backend),
+	AT_PLACE(test_every_key_of_stats_is_documented),
+	AT_PLACE(test_every_metric_is_documented_with_its_meaning),
+	AT_PLACE(test_every_documented_key_of_stats_is_told),
+	AT_PLACE(test_generated_answer_that_does_not_fit_is_500),
+	AT_PLACE(test_generated_answer_arrives_in_pieces_of_any_length),
+};
+
+static const struct CMUnitTest simulated_only[] = {
+	AT_PLACE(test_read_error_cuts_the_body_after_what_was_read),
+	AT_PLACE(test_dynamic_file_may_be_longer_than_4_gib),
+};
+
+/* Reads are cut short, ops end late and in any order. */
+static const struct CMUnitTest by_chance[] = {
+	AT_PLACE(test_file_is_answered_with_its_description),
+	AT_PLACE(test_cancelled_request_is_answered_once),
+	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
+	AT_PLACE(test_dynamic_file_of_any_length_arrives_byte_for_byte),
+	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_chunks),
+	AT_PLACE(test_dynamic_file_that_shrinks_is_cut_never_padded),
+	AT_PLACE(test_reader_may_be_released_in_the_middle_of_a_read),
+};
+
+static int run_seeds(void)
+{
+	int failed_count = 0;
+
+	for (seed = 1; seed <= 20 && failed_count == 0; seed++) {
+		printf("seed %llu\n", (unsigned long long)seed);
+		failed_count += cmocka_run_group_tests(by_chance, NULL, NULL);
+	}
+	return failed_count;
+}
+
+int main(int argument_count, char **arguments)
+{
+	int failed_count;
+
+	if (argument_count != 3) {
+		fprintf(stderr, "usage: test_endpoints BACKEND docs/endpoints.md\n");
+		return 2;
+	}
+	backend = arguments[1];
+	document_path = arguments[2];
+	failed_count = cmocka_run_group_tests(everywhere, read_document, NULL);
+	if (strcmp(backend, "simulated") == 0) {
+		failed_count += cmocka_run_group_tests(simulated_only, NULL, NULL);
+		failed_count += run_seeds();
+	}
+	return failed_count;
+}

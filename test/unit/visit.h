@@ -1,0 +1,46 @@
+/* A request to an endpoint, and its answer, without a wire: what a client would see. */
+#ifndef RINGLET_TEST_VISIT_H
+#define RINGLET_TEST_VISIT_H
+
+#include "http/endpoint.h"
+#include "place.h"
+
+struct visit {
+	struct exchange exchange;
+	struct place *place;
+	unsigned answer_count;
+	bool ready;      /* ready() has come for the last BODY_LATER */
+	bool patterned;  /* every byte so far is place_byte() of its offset */
+	int outcome;     /* of the last produce(), LATER never */
+	uint64_t length; /* of the pieces so far */
+	unsigned piece_count, extent_count, later_count;
+	uint64_t extent_length_max;
+	size_t kept_length;
+	char kept[8192]; /* the beginning of the body */
+	char path[PATH_MAX];
+};
+
+/* GET `path`, with the query "". */
+void visit_init(struct visit *visit, struct place *place, const char *path);
+
+/* Turns the loop until the endpoint has answered. */
+void visit_await_answer(struct visit *visit);
+
+/* One piece, awaited if need be; the outcome, also in visit->outcome. */
+int visit_pull(struct visit *visit, size_t length_max);
+
+/* All of them, and release(). */
+void visit_pull_all(struct visit *visit, size_t length_max);
+void visit_release(struct visit *visit);
+
+/* handle(), answer, pull everything. */
+void visit(struct visit *visit, struct place *place, const struct endpoint *endpoint, void *state,
+	const char *path);
+
+unsigned visit_status(const struct visit *visit);
+struct text visit_body(const struct visit *visit); /* the kept part */
+
+/* The value of a field of the response; NULL bytes: it has none. */
+struct text visit_field(const struct visit *visit, const char *name);
+
+#endif
