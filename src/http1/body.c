@@ -85,11 +85,11 @@ static int end_line(struct http1_body *body)
 			body->step = HTTP1_BODY_WHOLE;
 		body->line_empty = true;
 		return 0;
-	case HTTP1_BODY_CONTENT:
+	case HTTP1_BODY_CONTENT: /* has no lines */
 	case HTTP1_BODY_WHOLE:
 		break;
 	}
-	assert(!"content has no lines");
+	assert(false);
 	return -EPROTO;
 }
 
