@@ -3,6 +3,7 @@
  * The configuration owns the tree and the names that the tree refers to. */
 #include "server/configuration.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdarg.h>
@@ -58,6 +59,29 @@ int configuration_load_text(struct configuration **configuration, const char *pa
 		return r;
 	}
 	*configuration = loaded;
+	return 0;
+}
+
+int configuration_override(
+	struct configuration *configuration, const char *name, const char *string)
+{
+	struct section *root = (struct section *)configuration->root;
+	struct setting_value *replaced = section_find_value(root, name);
+	struct setting_value *value;
+	struct buffer wrong;
+	int r;
+
+	buffer_init(&wrong, NULL, 0);
+	assert(replaced);
+	value = section_add_value(root, replaced->setting, root->line);
+	if (!value)
+		return -ENOMEM;
+	setting_value_free(replaced);
+	r = setting_value_add_string(value, text_of(string));
+	if (r < 0)
+		return r;
+	r = setting_value_parse(value, &wrong);
+	assert(r == 0);
 	return 0;
 }
 

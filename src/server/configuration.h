@@ -23,6 +23,11 @@ int configuration_load(struct configuration **configuration, const char *path);
 int configuration_quick_start(struct configuration **configuration, const char *directory,
 	const char *port, const char *address);
 
+/* A setting of the top level, as if the file had said so: for the command line's options.  The
+ * string must be a valid value.  0 or -ENOMEM. */
+int configuration_override(
+	struct configuration *configuration, const char *name, const char *string);
+
 void configuration_free(struct configuration *configuration);
 
 /* The effective configuration, as a file that configuration_load() accepts and prints alike. */

@@ -271,13 +271,25 @@ static int check_title(struct section *section)
 	return r < 0 ? r : check_endpoint(section);
 }
 
-/* A site that names no location serves files. */
+static bool has_location(const struct section *site, const char *prefix)
+{
+	const struct section *location;
+
+	for (size_t i = 0; (location = section_child(site, "location", i)); i++) {
+		if (strcmp(location->title, prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Any path that no location claims is a file: in a site that has files, or nothing else. */
 static int add_default_location(struct section *site)
 {
 	const struct setting *setting = section_find_setting(site, "location");
+	bool has_files = section_find_value(site, "root") || !section_child(site, "location", 0);
 	struct section *location;
 
-	if (section_child(site, "location", 0))
+	if (!has_files || has_location(site, "/"))
 		return 0;
 	location = section_new(site, setting, setting->children, "/");
 	if (!location)

@@ -97,9 +97,9 @@ static int make_options(cfg_opt_t **options, const struct setting *table)
 
 /* --- parsing ------------------------------------------------------------------------------- */
 
-static const char *expectation(const char *format)
+static const char *expectation(const char *message)
 {
-	return strstr(format, "duplicate title") ? "every title once" : "what libconfuse can read";
+	return strstr(message, "duplicate title") ? "every title once" : "what libconfuse can read";
 }
 
 static void report_error(cfg_t *parser, const char *format, va_list arguments)
@@ -108,7 +108,7 @@ static void report_error(cfg_t *parser, const char *format, va_list arguments)
 
 	vsnprintf(message, sizeof(message), format, arguments);
 	configuration_complain(parser->filename, (unsigned)parser->line, "%s, expected %s", message,
-		expectation(format));
+		expectation(message));
 }
 
 static int parse(cfg_t *parser, const struct section *root, const char *bytes, size_t length)

@@ -30,7 +30,6 @@ static const struct setting limits_table[] = {
 	{ .name = "body_bytes",
 		.type = SETTING_SIZE,
 		.fallback = "1M",
-		.maximum = UINT64_C(1) << 50,
 		.help = "The longest request body; a longer one is answered 413." },
 	{ .name = "connections",
 		.type = SETTING_NUMBER,
@@ -96,19 +95,22 @@ static const struct setting site_table[] = {
 		.help = "The directory whose files are served: a request's path is looked up in it "
 			"and nothing outside it is ever served.  A relative path is relative to "
 			"the "
-			"configuration file.  A symbolic link is looked up again every second." },
+			"configuration file.  A symbolic link is looked up again every second.  "
+			"Its "
+			"locations inherit it." },
 	{ .name = "index",
 		.type = SETTING_STRINGS,
 		.inherited = true,
-		.help = "The files that answer for a directory; the first that exists does." },
+		.help = "The files that answer for a directory; the first that exists does.  Its "
+			"locations inherit it." },
 	{ .name = "location",
 		.type = SETTING_SECTION,
 		.titled = true,
 		.children = location_table,
 		.help = "The paths that begin with the title are answered by an endpoint; the "
-			"longest matching location wins, whole segments count.  A site without "
-			"any location serves all its files by static.  A setting of the endpoint "
-			"stands here too." },
+			"longest matching location wins, whole segments count.  In a site with a "
+			"root, paths that no location claims are files, served by static.  The "
+			"endpoint's own settings stand here too." },
 	{ 0 },
 };
 
