@@ -73,7 +73,7 @@ static const struct setting_value *look_up(const struct section *section, const 
 
 	assert(setting);
 	value = find_effective(section, setting);
-	assert(value);
+	assert(value || setting->inherited);
 	return value;
 }
 
@@ -81,14 +81,14 @@ bool section_yes(const struct section *section, const char *name)
 {
 	const struct setting_value *value = look_up(section, name);
 
-	assert(value->setting->type == SETTING_YES_NO);
+	assert(value && value->setting->type == SETTING_YES_NO);
 	return value->number != 0;
 }
 
 uint64_t section_number(const struct section *section, const char *name)
 {
 	const struct setting_value *value = look_up(section, name);
-	enum setting_type type = value->setting->type;
+	enum setting_type type = value ? value->setting->type : SETTING_SECTION;
 
 	assert(type == SETTING_NUMBER || type == SETTING_SIZE || type == SETTING_DURATION);
 	return value->number;
@@ -98,24 +98,24 @@ const char *section_string(const struct section *section, const char *name)
 {
 	const struct setting_value *value = look_up(section, name);
 
-	assert(value->count == 1);
-	return value->strings[0];
+	assert(!value || value->setting->type != SETTING_STRINGS);
+	return value ? value->strings[0] : NULL;
 }
 
 const char *const *section_strings(const struct section *section, const char *name, size_t *count)
 {
 	const struct setting_value *value = look_up(section, name);
 
-	assert(value->setting->type == SETTING_STRINGS);
-	*count = value->count;
-	return (const char *const *)value->strings;
+	assert(!value || value->setting->type == SETTING_STRINGS);
+	*count = value ? value->count : 0;
+	return value ? (const char *const *)value->strings : NULL;
 }
 
 unsigned section_word(const struct section *section, const char *name)
 {
 	const struct setting_value *value = look_up(section, name);
 
-	assert(value->setting->type == SETTING_WORD);
+	assert(value && value->setting->type == SETTING_WORD);
 	return (unsigned)value->number;
 }
 

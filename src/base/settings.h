@@ -63,7 +63,8 @@ struct setting_value {
 };
 
 /* The value of a setting: from the section, else (if inherited) from the nearest enclosing one,
- * else its fallback.  The name must stand in the section's table and have that type. */
+ * else its fallback.  The name must stand in the section's tables and have that type.  NULL is
+ * returned only in a section that hands an inherited setting down, when nobody wrote it. */
 bool section_yes(const struct section *section, const char *name);
 uint64_t section_number(const struct section *section, const char *name); /* also size, duration */
 const char *section_string(const struct section *section, const char *name); /* all but STRINGS */

@@ -186,6 +186,7 @@ static void test_only_who_needs_an_inherited_setting_misses_it(void **state)
 	(void)state;
 	assert_int_equal(section_complete(root), 0);
 	assert_null(section_find_missing(root));
+	assert_null(section_string(root, "root"));
 	one->extension = extension_table;
 	assert_string_equal(section_find_missing(one)->name, "root");
 	write_value(root, "root", "/outer");
