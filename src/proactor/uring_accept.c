@@ -116,6 +116,8 @@ void accept_completed(struct uring *uring, struct record *record, int result)
 		keep(uring, record, result);
 	else if (!is_transient(result))
 		record->error = result;
+	if (result == -EMFILE)
+		pipe_pool_trim(&uring->pipes); /* connections need descriptors more */
 	unsettle(uring, record);
 }
 

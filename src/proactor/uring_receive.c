@@ -155,7 +155,7 @@ static void received(struct uring *uring, struct record *record, unsigned id, in
 		lend(uring, op, bytes, (size_t)length);
 		return;
 	}
-	if (length > 0 && !record->closing)
+	if (length > 0 && !record->closing && !record->error)
 		spill_append(uring, record, (struct text){ bytes, (size_t)length });
 	return_buffer(&uring->buffers, id);
 }

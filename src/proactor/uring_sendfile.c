@@ -235,7 +235,7 @@ static void chain_ended(struct uring *uring, struct op *op)
 		finish(uring, op, -ECANCELED);
 	else if (filled == 0)
 		finish(uring, op, -ENODATA);
-	else if (filled == -EINTR || filled == -EAGAIN || filled == -ECANCELED)
+	else if (filled == -EINTR || filled == -ECANCELED)
 		request_extent(uring, op);
 	else
 		finish(uring, op, filled);
