@@ -31,8 +31,8 @@ enum zero_copy { ZERO_COPY_SPLICE, ZERO_COPY_SENDFILE, ZERO_COPY_AUTO };
 struct proactor_options {
 	enum zero_copy zero_copy;
 	unsigned entries;               /* submission queue entries (1024) */
-	unsigned receive_buffer_count;  /* a power of two (256) */
-	unsigned receive_buffer_length; /* bytes of each (4096) */
+	unsigned receive_buffer_count;  /* a power of two (256; epoll: 64) */
+	unsigned receive_buffer_length; /* bytes of each (4096; epoll: 16384) */
 	unsigned pipe_count_max;        /* splice pipes kept at most (32) */
 	unsigned pipe_length;           /* bytes a splice pipe holds (262144) */
 	unsigned thread_count;          /* threads of the pool, started when first needed (4) */

@@ -2,6 +2,8 @@
  * others are proved in test/contract. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -428,6 +434,76 @@ static void test_high_descriptor_number_gets_a_record(void **state)
 	proactor_free(proactor);
 }
 
+static void ignore_signal(int signal)
+{
+	(void)signal;
+}
+
+static void test_interrupted_wait_is_an_empty_turn(void **state)
+{
+	const struct sigaction action = { .sa_handler = ignore_signal };
+	const struct itimerval often = { .it_interval.tv_usec = 2000, .it_value.tv_usec = 2000 };
+	const struct itimerval never = { .it_value.tv_usec = 0 };
+	struct proactor *proactor = open_default();
+	struct sigaction before;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	assert_int_equal(proactor_turn(proactor, PROACTOR_WAIT_FOREVER), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+	proactor_free(proactor);
+}
+
+/* As an old kernel, or the filter of a container, answers.  Cannot be undone. */
+static bool forbid_precise_waits(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* A wait of 1.5 ms must be one wait: rounded down it would end early and be repeated. */
+static bool waits_once(struct proactor *proactor)
+{
+	uint64_t enters = metrics_sum(METRIC_ENTERS);
+	struct observed timeout;
+
+	observed_init(&timeout);
+	proactor_timeout(proactor, &timeout.op, 1500000);
+	while (op_is_active(&timeout.op)) {
+		if (proactor_turn(proactor, PROACTOR_WAIT_FOREVER) < 0)
+			return false;
+	}
+	return timeout.result == -ETIME && metrics_sum(METRIC_ENTERS) == enters + 1;
+}
+
+static void test_without_precise_waits_milliseconds_are_rounded_up(void **state)
+{
+	struct proactor *proactor = open_default();
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		bool good = forbid_precise_waits() && waits_once(proactor) && waits_once(proactor);
+
+		_exit(good ? 0 : 1);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	proactor_free(proactor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_two_polls_of_one_descriptor_each_get_their_event),
 		cmocka_unit_test(test_regular_file_polls_as_ready),
 		cmocka_unit_test(test_high_descriptor_number_gets_a_record),
+		cmocka_unit_test(test_interrupted_wait_is_an_empty_turn),
+		cmocka_unit_test(test_without_precise_waits_milliseconds_are_rounded_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
