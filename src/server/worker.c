@@ -326,6 +326,7 @@ static void open_service(struct worker *worker)
 		.idle_timeout_ns = section_number(timeouts, "idle"),
 		.send_timeout_ns = section_number(timeouts, "send"),
 		.keep_alive = section_yes(worker->settings, "keep_alive"),
+		.server_field = section_yes(worker->settings, "server"),
 	};
 
 	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);

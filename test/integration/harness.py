@@ -40,7 +40,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from tap_runner import main  # noqa: E402,F401  (every test file ends in harness.main())
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("RINGLET", str(TREE / "build" / "ringlet"))
+BINARY = os.path.abspath(os.environ.get("RINGLET", TREE / "build" / "ringlet"))
 BACKEND = os.environ.get("RINGLET_BACKEND", "io_uring")
 DEBUG = bool(os.environ.get("RINGLET_TEST_DEBUG"))
 

@@ -321,7 +321,8 @@ def sources_are_built(tree):
             folder = folder.rpartition("/")[0]
         build = tree.get(f"{folder}/meson.build", "") + tree.get("meson.build", "")
         stem = name.removesuffix(".c")
-        if not re.search(rf"\b{re.escape(name)}'|'{re.escape(stem.removeprefix('test_'))}'", build):
+        short = re.escape(re.sub(r"^(test|fuzz)_", "", stem))
+        if not re.search(rf"\b{re.escape(name)}'|'{short}'", build):
             yield f"{path}:1: no meson.build names it"
 
 

@@ -246,7 +246,8 @@ static void turn(struct proactor *proactor, unsigned *turn_count)
 
 static int64_t finish(struct proactor *proactor, struct call *call)
 {
-	turn_until(proactor, call->done_count > 0);
+	turn_until (proactor, call->done_count > 0)
+		;
 	assert_int_equal(call->done_count, 1);
 	call->done_count = 0;
 	return call->result;
@@ -551,9 +552,11 @@ static void send_to_slow_readers(enum zero_copy zero_copy)
 		proactor_sendfile(proactor, &readers[i].call.op, readers[i].pair[0], file, 0,
 			READER_LENGTH, false);
 	}
-	turn_until(proactor, are_parked(uring_of(proactor), readers));
+	turn_until (proactor, are_parked(uring_of(proactor), readers))
+		;
 	assert_true(count_kernel_workers() <= 8); /* bounded and unbounded */
-	turn_until(proactor, all_is_read(readers));
+	turn_until (proactor, all_is_read(readers))
+		;
 	for (int i = 0; i < READER_COUNT; i++) {
 		assert_int_equal(finish(proactor, &readers[i].call), READER_LENGTH);
 		close_by_op(proactor, readers[i].pair[0]);
@@ -600,7 +603,8 @@ static void test_auto_splices_only_what_is_large(void **state)
 	while (position < 1000)
 		position += read_pattern(pair[1], position);
 	proactor_sendfile(proactor, &call.op, pair[0], file, 1000, 199000, false);
-	turn_until(proactor, position == 200000) position += read_pattern(pair[1], position);
+	turn_until (proactor, position == 200000)
+		position += read_pattern(pair[1], position);
 	assert_int_equal(finish(proactor, &call), 199000);
 	assert_true(counted(METRIC_SPLICES) > splices);
 	close_by_op(proactor, pair[0]);
