@@ -11,18 +11,6 @@ void buffer_init(struct buffer *buffer, void *memory, size_t size)
 	*buffer = (struct buffer){ .bytes = memory, .size = size };
 }
 
-void buffer_append(struct buffer *buffer, struct text text)
-{
-	if (text.length > buffer_room(buffer)) {
-		buffer->truncated = true;
-		text.length = buffer_room(buffer);
-	}
-	if (text.length == 0)
-		return;
-	memcpy(buffer->bytes + buffer->length, text.bytes, text.length);
-	buffer->length += text.length;
-}
-
 void buffer_append_string(struct buffer *buffer, const char *string)
 {
 	buffer_append(buffer, text_of(string));

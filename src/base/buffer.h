@@ -3,6 +3,8 @@
 #ifndef RINGLET_BASE_BUFFER_H
 #define RINGLET_BASE_BUFFER_H
 
+#include <string.h>
+
 #include "base/text.h"
 
 struct buffer {
@@ -13,7 +15,6 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *buffer, void *memory, size_t size);
-void buffer_append(struct buffer *buffer, struct text text);
 void buffer_append_string(struct buffer *buffer, const char *string);
 void buffer_append_byte(struct buffer *buffer, char byte);
 void buffer_append_number(struct buffer *buffer, uint64_t number);
@@ -31,6 +32,19 @@ static inline struct text buffer_text(const struct buffer *buffer)
 static inline size_t buffer_room(const struct buffer *buffer)
 {
 	return buffer->size - buffer->length;
+}
+
+/* Inline, because a response head is two dozen of these, most of them literals. */
+static inline void buffer_append(struct buffer *buffer, struct text text)
+{
+	if (text.length > buffer_room(buffer)) {
+		buffer->truncated = true;
+		text.length = buffer_room(buffer);
+	}
+	if (text.length == 0)
+		return;
+	memcpy(buffer->bytes + buffer->length, text.bytes, text.length);
+	buffer->length += text.length;
 }
 
 #endif

@@ -35,20 +35,6 @@ bool text_starts_with(struct text text, struct text prefix)
 	return text.length >= prefix.length && text_equal(text_first(text, prefix.length), prefix);
 }
 
-struct text text_from(struct text text, size_t start)
-{
-	if (start > text.length)
-		start = text.length;
-	if (start == 0)
-		return text;
-	return (struct text){ text.bytes + start, text.length - start };
-}
-
-struct text text_first(struct text text, size_t length)
-{
-	return (struct text){ text.bytes, length < text.length ? length : text.length };
-}
-
 size_t text_find(struct text text, char byte)
 {
 	const char *found = text.length > 0 ? memchr(text.bytes, byte, text.length) : NULL;

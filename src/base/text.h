@@ -27,9 +27,21 @@ bool text_equal(struct text a, struct text b);
 bool text_equal_ignoring_case(struct text a, struct text b); /* ASCII only */
 bool text_starts_with(struct text text, struct text prefix);
 
-/* The part from `start` on, or its first `length` bytes.  Both are clipped to the text. */
-struct text text_from(struct text text, size_t start);
-struct text text_first(struct text text, size_t length);
+/* The part from `start` on, or its first `length` bytes.  Both are clipped to the text.  Parsers
+ * move by them, so they are inline. */
+static inline struct text text_from(struct text text, size_t start)
+{
+	if (start > text.length)
+		start = text.length;
+	if (start == 0)
+		return text;
+	return (struct text){ text.bytes + start, text.length - start };
+}
+
+static inline struct text text_first(struct text text, size_t length)
+{
+	return (struct text){ text.bytes, length < text.length ? length : text.length };
+}
 
 /* Index of the first `byte`, or text.length when there is none. */
 size_t text_find(struct text text, char byte);

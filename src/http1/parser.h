@@ -20,7 +20,8 @@ struct http1_scan {
  * again, longer).  Returns the head's length, its empty line included; 0: incomplete; or a negated
  * status: -400 (a line ends in LF without CR, or a NUL), -414 (the request line alone is longer
  * than header_bytes_max), -431 (the head is).  One empty line before the request line is skipped
- * (RFC 9112 §2.2) and counted as part of the head. */
+ * (RFC 9112 §2.2) and counted as part of the head; a second one is -400.  Neither what lies beyond
+ * header_bytes_max nor how the bytes were cut into calls changes the answer. */
 int64_t http1_find_head(struct http1_scan *scan, struct text bytes, size_t header_bytes_max);
 
 /* What the wire itself needs to know beside the request. */
