@@ -78,10 +78,8 @@ struct op {
 			int file;
 			bool more;
 			uint64_t offset, length;
-			struct pipe_pair *pipe; /* this and the rest: uring_sendfile.c's */
+			struct pipe_pair *pipe; /* uring_sendfile.c's */
 			uint64_t piped;         /* bytes in that pipe */
-			int filled, flushed;    /* what its two hops returned */
-			uint8_t hops;           /* those still under way */
 		} sendfile;
 		struct {
 			const char *path;

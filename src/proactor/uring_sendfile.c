@@ -135,13 +135,15 @@ static void park(struct uring *uring, struct op *op)
 
 /* --- the splice chain --------------------------------------------------------------------- */
 
+/* Completes only when it fails or is short, and then the flush it is linked with does not: each
+ * chain has exactly one completion. */
 static void request_fill(struct uring *uring, struct op *op, unsigned length)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
 
 	io_uring_prep_splice(sqe, op->sendfile.file, (int64_t)position(op),
 		op->sendfile.pipe->write_fd, -1, length, 0);
-	sqe->flags |= IOSQE_IO_LINK;
+	sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
 	uring_sign(sqe, TAG_FILL, op);
 }
 
@@ -163,7 +165,7 @@ static void request_extent(struct uring *uring, struct op *op)
 	unsigned length = (unsigned)(remaining(op) < room ? remaining(op) : room);
 
 	op->step = STEP_CHAINED;
-	op->sendfile.hops = 2;
+	op->sendfile.piped = length; /* unless sendfile_filled() learns otherwise */
 	uring_reserve(uring, 2);
 	request_fill(uring, op, length);
 	request_flush(uring, op, length);
@@ -222,37 +224,21 @@ static void flushed(struct uring *uring, struct op *op, int result)
 		finish(uring, op, result);
 }
 
-/* Both hops are over.  One that moves less than it was asked to breaks the link, and the second
- * was then cancelled without a try. */
-static void chain_ended(struct uring *uring, struct op *op)
-{
-	int filled = op->sendfile.filled;
-
-	op->sendfile.piped = filled > 0 ? (uint64_t)filled : 0;
-	if (filled > 0)
-		flushed(uring, op, op->sendfile.flushed);
-	else if (op->cancelled)
-		finish(uring, op, -ECANCELED);
-	else if (filled == 0)
-		finish(uring, op, -ENODATA);
-	else if (filled == -EINTR || filled == -ECANCELED)
-		request_extent(uring, op);
-	else
-		finish(uring, op, filled);
-}
-
-static void hop_ended(struct uring *uring, struct op *op)
-{
-	op->sendfile.hops--;
-	if (op->sendfile.hops == 0)
-		chain_ended(uring, op);
-}
-
+/* The fill moved less than it was asked to, which broke the link: the flush was not tried. */
 void sendfile_filled(struct uring *uring, struct op *op, int result)
 {
 	metrics_add(METRIC_SPLICES, result > 0);
-	op->sendfile.filled = result;
-	hop_ended(uring, op);
+	op->sendfile.piped = result > 0 ? (uint64_t)result : 0;
+	if (op->cancelled)
+		finish(uring, op, -ECANCELED);
+	else if (result > 0)
+		flush_again(uring, op);
+	else if (result == 0)
+		finish(uring, op, -ENODATA);
+	else if (result == -EINTR || result == -ECANCELED)
+		request_extent(uring, op);
+	else
+		finish(uring, op, result);
 }
 
 /* --- the op ------------------------------------------------------------------------------- */
@@ -287,13 +273,8 @@ void sendfile_completed(struct uring *uring, struct op *op, int result)
 			sendfile_submit(uring, op); /* it meets whatever made the poll fail */
 		return;
 	}
-	metrics_add(METRIC_SPLICES, result > 0);
-	if (op->step == STEP_CHAINED) {
-		op->sendfile.flushed = result;
-		hop_ended(uring, op);
-	} else {
-		flushed(uring, op, result);
-	}
+	metrics_add(METRIC_SPLICES, (result > 0) + (op->step == STEP_CHAINED));
+	flushed(uring, op, result);
 }
 
 /* A chain that runs already ends soon by itself, for its socket is non-blocking. */
