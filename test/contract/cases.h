@@ -8,6 +8,7 @@
 #define contract_case(function)                                                                    \
 	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
+int run_cancel_cases(void);
 int run_kind_cases(void);
 int run_file_cases(void);
 int run_time_cases(void);

@@ -10,7 +10,18 @@
 
 static int run_cases(void)
 {
-	return run_kind_cases() + run_file_cases() + run_time_cases() + run_transfer_cases();
+	static int (*const groups[])(void) = {
+		run_kind_cases,
+		run_file_cases,
+		run_time_cases,
+		run_transfer_cases,
+		run_cancel_cases,
+	};
+	int failed_count = 0;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		failed_count += groups[i]();
+	return failed_count;
 }
 
 static int run_seeds(uint64_t first, uint64_t last)

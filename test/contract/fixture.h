@@ -35,6 +35,7 @@ struct fixture {
 	char path[64];              /* of that directory, real backends */
 	size_t open_before;         /* descriptors of the process */
 	bool turning;               /* a turn runs: done() may come */
+	void *context;              /* the case's */
 };
 
 /* The other end of a connection. */
