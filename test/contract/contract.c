@@ -16,6 +16,7 @@ static int run_cases(void)
 		run_time_cases,
 		run_transfer_cases,
 		run_cancel_cases,
+		run_connection_cases,
 	};
 	int failed_count = 0;
 
