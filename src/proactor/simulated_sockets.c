@@ -179,11 +179,13 @@ bool step_accept(struct simulated *simulated, struct op *op)
 	int fds[ACCEPT_MAX], fd = 0;
 	size_t count = 0, wanted = 1 + simulated_draw(simulated, ACCEPT_MAX);
 	struct list_node *node;
+	struct list *backlog;
 	int *lent;
 
 	if (!listener)
 		return simulated_end(simulated, op, -EBADF);
-	while (count < wanted && (node = list_first(listener->backlog))) {
+	backlog = listener->backlog; /* the descriptors may move as more are opened */
+	while (count < wanted && (node = list_first(backlog))) {
 		fd = wrap_socket(simulated, container_of(node, struct simulated_client, waiting));
 		if (fd < 0)
 			break;

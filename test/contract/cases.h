@@ -12,6 +12,7 @@ int run_cancel_cases(void);
 int run_kind_cases(void);
 int run_connection_cases(void);
 int run_file_cases(void);
+int run_pressure_cases(void);
 int run_time_cases(void);
 int run_transfer_cases(void);
 

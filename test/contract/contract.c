@@ -17,6 +17,7 @@ static int run_cases(void)
 		run_transfer_cases,
 		run_cancel_cases,
 		run_connection_cases,
+		run_pressure_cases,
 	};
 	int failed_count = 0;
 

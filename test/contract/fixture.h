@@ -120,7 +120,7 @@ struct call {
 	int64_t result;
 	unsigned order; /* the how many-th done() of the fixture's life */
 	char *bytes;    /* all that was received, freed by call_reset */
-	size_t length;
+	size_t length, wanted;
 	int fds[256]; /* all that was accepted */
 	unsigned fd_count;
 	call_then_fn *then; /* called by done(); may be NULL */
