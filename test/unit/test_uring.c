@@ -203,6 +203,7 @@ struct call {
 	struct op op;
 	unsigned done_count;
 	int64_t result;
+	int fd;      /* the first that was accepted */
 	char *bytes; /* where what is received goes; NULL: nowhere */
 	size_t length;
 };
@@ -214,6 +215,8 @@ static void call_done(struct proactor *proactor, struct op *op)
 	(void)proactor;
 	call->done_count++;
 	call->result = op->result;
+	if (op->kind == OP_ACCEPT && op->result > 0)
+		call->fd = op->accept.fds[0];
 	if (op->kind == OP_RECEIVE && op->result > 0 && call->bytes) {
 		memcpy(call->bytes + call->length, op->receive.loan.bytes, (size_t)op->result);
 		call->length += (size_t)op->result;
@@ -430,6 +433,57 @@ static void test_a_shortage_of_buffers_loses_no_connection(void **state)
 	proactor_free(proactor);
 }
 
+/* One of: wait for bytes, ask the op to end, do nothing for a turn. */
+static void act_at_random(struct proactor *proactor, struct call *receive, int fd, unsigned dice)
+{
+	if (!op_is_active(&receive->op))
+		receive->done_count = 0;
+	if (!op_is_active(&receive->op) && dice % 3 != 0)
+		proactor_receive(proactor, &receive->op, fd);
+	else if (dice % 5 == 0)
+		proactor_cancel(proactor, &receive->op);
+}
+
+static void test_order_survives_pauses_and_cancels(void **state)
+{
+	enum { COUNT = 5, LENGTH = 40000 };
+	struct proactor *proactor = open_proactor((struct proactor_options){
+		.receive_buffer_count = 4, .receive_buffer_length = 64, .entries = 8 });
+	static char bytes[COUNT][LENGTH];
+	struct call calls[COUNT];
+	size_t written[COUNT] = { 0 };
+	int pairs[COUNT][2], whole = 0;
+	unsigned seed = 1;
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		make_pair(pairs[i]);
+		call_init(&calls[i]);
+		calls[i].bytes = bytes[i];
+	}
+	turn_until (proactor, whole == COUNT) {
+		int i = rand_r(&seed) % COUNT;
+
+		for (size_t pieces = 0; pieces < 3 && written[i] < LENGTH; pieces++) {
+			write_pattern(pairs[i][1], written[i], 100);
+			written[i] += 100;
+		}
+		for (i = whole = 0; i < COUNT; i++) {
+			act_at_random(proactor, &calls[i], pairs[i][0], rand_r(&seed) >> 4);
+			whole += calls[i].length == LENGTH;
+		}
+	}
+	for (int i = 0; i < COUNT; i++) {
+		assert_pattern(bytes[i], 0, LENGTH);
+		proactor_cancel(proactor, &calls[i].op);
+		turn_until (proactor, !op_is_active(&calls[i].op))
+			;
+		close_by_op(proactor, pairs[i][0]);
+		close(pairs[i][1]);
+	}
+	proactor_free(proactor);
+}
+
 static void test_receiving_again_costs_no_request(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -478,6 +532,100 @@ static void test_a_reused_number_gets_nothing_of_its_predecessor(void **state)
 		close(pair[1]);
 	}
 	assert_int_equal(uring_of(proactor)->record_blocks.taken_count, 0);
+	proactor_free(proactor);
+}
+
+/* --- accepting ---------------------------------------------------------------------------- */
+
+static int make_listener(struct sockaddr_in *address)
+{
+	socklen_t size = sizeof(*address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
+	return fd;
+}
+
+static int connect_to(const struct sockaddr_in *address)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+	return fd;
+}
+
+/* A listener whose multishot has brought a connection while no accept was active. */
+static int keep_connection(
+	struct proactor *proactor, int listener, const struct sockaddr_in *address)
+{
+	struct uring *uring = uring_of(proactor);
+	auto_fd client = connect_to(address);
+	int kept = eventfd(0, EFD_CLOEXEC);
+	struct call accept;
+
+	call_init(&accept);
+	proactor_accept(proactor, &accept.op, listener);
+	assert_int_equal(finish(proactor, &accept), 1);
+	close(accept.fd);
+	accept_completed(uring, record_find(uring, listener), kept);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	return kept;
+}
+
+static void test_a_connection_nobody_waited_for_goes_to_the_next_accept(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct sockaddr_in address;
+	int listener = make_listener(&address);
+	int kept = keep_connection(proactor, listener, &address);
+	struct call accept;
+
+	(void)state;
+	call_init(&accept);
+	proactor_accept(proactor, &accept.op, listener);
+	assert_int_equal(finish(proactor, &accept), 1);
+	assert_int_equal(accept.fd, kept);
+	close(kept);
+	close_by_op(proactor, listener);
+	proactor_free(proactor);
+}
+
+static void test_a_connection_kept_for_nobody_is_closed_with_its_listener(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct sockaddr_in address;
+	int listener = make_listener(&address);
+	int kept = keep_connection(proactor, listener, &address);
+
+	(void)state;
+	close_by_op(proactor, listener);
+	assert_int_equal(fcntl(kept, F_GETFD), -1);
+	proactor_free(proactor);
+}
+
+/* Without an accept that waits, connections stay in the backlog for whoever comes. */
+static void test_a_listener_that_is_not_asked_takes_no_connections(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct sockaddr_in address;
+	int listener = make_listener(&address);
+	int kept = keep_connection(proactor, listener, &address);
+	auto_fd client = -1;
+	auto_fd queued = -1;
+
+	(void)state;
+	turn_until (proactor, !record_find(uring_of(proactor), listener)->armed)
+		;
+	client = connect_to(&address);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	queued = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(queued >= 0);
+	close_by_op(proactor, listener);
+	assert_int_equal(fcntl(kept, F_GETFD), -1);
 	proactor_free(proactor);
 }
 
@@ -692,8 +840,12 @@ int main(void)
 		cmocka_unit_test(test_bytes_that_nobody_waits_for_are_spilled_in_order),
 		cmocka_unit_test(test_a_flood_while_nobody_waits_stays_with_the_kernel),
 		cmocka_unit_test(test_a_shortage_of_buffers_loses_no_connection),
+		cmocka_unit_test(test_order_survives_pauses_and_cancels),
 		cmocka_unit_test(test_receiving_again_costs_no_request),
 		cmocka_unit_test(test_a_reused_number_gets_nothing_of_its_predecessor),
+		cmocka_unit_test(test_a_connection_nobody_waited_for_goes_to_the_next_accept),
+		cmocka_unit_test(test_a_connection_kept_for_nobody_is_closed_with_its_listener),
+		cmocka_unit_test(test_a_listener_that_is_not_asked_takes_no_connections),
 		cmocka_unit_test(test_slow_readers_hold_neither_pipes_nor_kernel_workers),
 		cmocka_unit_test(test_sendfile_serves_where_it_is_chosen),
 		cmocka_unit_test(test_auto_splices_only_what_is_large),
