@@ -9,10 +9,10 @@
  * receive, has said so in effect since the last edge), registering reports what is ready already,
  * and an edge that finds nobody waiting is remembered in the record.
  *
- * Events are all turned into completions before the first done() runs, and only a done() can
- * close a descriptor: no event of one turn can refer to a descriptor closed, or a number given
- * anew, in the same turn.  Closing removes the registration first, since another process may hold
- * the same open file and would keep it alive.
+ * A turn takes its events, then tries each op they made ready, once; done()s run only afterwards,
+ * and only a done() can close a descriptor: no event of a turn can refer to a descriptor closed, or
+ * a number given anew, in the same turn.  Closing removes the registration first, since another
+ * process may hold the same open file and would keep it alive.
  *
  * Ops on files run on the pool (epoll_file.c), attempts stand in epoll_socket.c. */
 #include "proactor/epoll.h"
@@ -20,7 +20,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
