@@ -75,16 +75,22 @@ static bool is_value(const struct token *token)
 
 /* --- settings ------------------------------------------------------------------------------ */
 
-static int complain_unexpected(const struct outline *outline, const struct setting *setting)
+static int complain_value(
+	const struct outline *outline, const struct setting *setting, unsigned line)
 {
+	bool is_absent = outline->token.line != line || outline->token.kind == TOKEN_END;
 	char memory[256];
 	struct buffer expected;
 
-	buffer_init(&expected, memory, sizeof(memory) - 1);
+	buffer_init(&expected, memory, sizeof(memory));
 	setting_append_expected(setting, &expected);
-	memory[expected.length] = '\0';
-	return complain(outline, "unexpected %.*s as the value of %s, expected %s",
-		TOKEN_ARGUMENTS(outline->token), setting->name, memory);
+	if (is_absent)
+		return configuration_complain(outline->scanner.file, line,
+			"%s has no value, expected %.*s", setting->name,
+			TEXT_ARGUMENTS(buffer_text(&expected)));
+	return complain(outline, "unexpected %.*s as the value of %s, expected %.*s",
+		TOKEN_ARGUMENTS(outline->token), setting->name,
+		TEXT_ARGUMENTS(buffer_text(&expected)));
 }
 
 static int read_list(struct outline *outline, const struct setting *setting)
@@ -95,7 +101,7 @@ static int read_list(struct outline *outline, const struct setting *setting)
 		return r;
 	for (;;) {
 		if (!is_value(&outline->token))
-			return complain_unexpected(outline, setting);
+			return complain_value(outline, setting, outline->token.line);
 		r = advance(outline);
 		if (r < 0 || outline->token.kind == TOKEN_CLOSE)
 			return r;
@@ -117,13 +123,11 @@ static int read_value(struct outline *outline, const struct setting *setting, un
 
 	if (r < 0)
 		return r;
-	if (outline->token.line != line) {
-		outline->token = (struct token){ TOKEN_END, text_literal("end of line"), line };
-		return complain_unexpected(outline, setting);
-	}
+	if (outline->token.line != line)
+		return complain_value(outline, setting, line);
 	if (outline->token.kind == TOKEN_OPEN && setting->type == SETTING_STRINGS)
 		return read_list(outline, setting);
-	return is_value(&outline->token) ? 0 : complain_unexpected(outline, setting);
+	return is_value(&outline->token) ? 0 : complain_value(outline, setting, line);
 }
 
 static int read_assignment(
