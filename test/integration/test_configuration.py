@@ -16,9 +16,9 @@ import harness  # noqa: E402
 
 DOCS = harness.TREE / "docs"
 
-# The file of the foundation's description, word for word.
+# The file that the first description of Ringlet shows.
 SAMPLE = """\
-listen "127.0.0.1:8080" {}              # repeatable; "[::1]:8080", "unix:path"; port 0: any free one
+listen "127.0.0.1:8080" {}     # repeatable; "[::1]:8080", "unix:path"; port 0: any free one
 workers     = 0                         # 0, the default: one per CPU
 backend     = auto
 keep_alive  = yes
@@ -112,7 +112,8 @@ class WhatLoads(Case):
     def test_a_list_may_stand_on_several_lines_or_be_one_string(self):
         for index in ('{\n "a", # first\n "b"\n}', '"a"', "a.html", "{}", "{'a', b}"):
             with self.subTest(index):
-                self.assert_loads(f'listen "[::1]:0" {{}} site "*" {{ root = ../www index = {index} }}')
+                self.assert_loads('listen "[::1]:0" {} site "*" { root = ../www '
+                                  f'index = {index} }}')
 
     def test_numbers_sizes_and_times_with_and_without_quotes(self):
         for section in ("header_bytes = 4096", "header_bytes = '4K'", 'body_bytes = "0"',
@@ -139,7 +140,8 @@ class WhatLoads(Case):
 
     def test_a_location_may_have_its_own_root(self):
         (self.tree / "other").mkdir()
-        text = self.printed('listen "[::1]:0" {} site "*" { location "/x" { root = "../other" } }')
+        text = self.printed(
+            'listen "[::1]:0" {} site "*" { location "/x" { root = "../other" } }')
         self.assertIn(f'root = "{self.tree}/other"', text)
 
     def test_a_site_without_files_needs_no_root(self):
@@ -155,7 +157,8 @@ class Paths(Case):
     def test_a_relative_root_is_relative_to_the_file_not_to_the_caller(self):
         (self.root / "sub").mkdir()
         self.write(SAMPLE.replace('"../www"', '"../www/sub"'))
-        for directory, path in ((self.tree, "etc/ringlet.conf"), (self.tree / "etc", "ringlet.conf"),
+        for directory, path in ((self.tree, "etc/ringlet.conf"),
+                                (self.tree / "etc", "ringlet.conf"),
                                 (self.tree / "etc", "./ringlet.conf"), ("/", self.path)):
             with self.subTest(path):
                 result = run("-c", path, "-T", directory=directory)
@@ -243,7 +246,8 @@ class Mistakes(Case):
 
     def test_a_root_that_is_no_directory(self):
         (self.tree / "file").touch()
-        self.assert_line_refused(12, 'root = "../no"', f"{self.tree}/no", "No such file", "directory")
+        self.assert_line_refused(12, 'root = "../no"', f"{self.tree}/no",
+                                 "No such file", "directory")
         self.assert_line_refused(12, 'root = "../file"', "Not a directory", "directory")
 
     def test_missing_closing_brace(self):
@@ -253,8 +257,8 @@ class Mistakes(Case):
                                  "closing brace }", line=10)
         self.assert_line_refused(14, 'location "/" { endpoint = "static"', "location of line 14",
                                  "closing brace }", line=15)
-        self.assert_line_refused(16, 'location "/ping" { endpoint = "ping"', "missing closing brace",
-                                 line=17)
+        self.assert_line_refused(16, 'location "/ping" { endpoint = "ping"', 
+                                 "missing closing brace", line=17)
         self.assert_line_refused(1, 'listen "127.0.0.1:8080" {', "workers", "listen of line 1",
                                  "}", line=2)
         self.assert_line_refused(13, 'index = {"index.html"', "location", ", or }", line=14)
@@ -282,11 +286,12 @@ class Mistakes(Case):
 
     def test_a_repeated_listen(self):
         self.assert_refused(SAMPLE + 'listen "127.0.0.1:8080" {}\n', 18, "127.0.0.1:8080", "once")
-        self.assert_refused('listen "[::1]:80" {}\nlisten "[0::1]:80" {}\nsite "*" { root = ../www }',
-                            2, "line 1")
+        self.assert_refused('listen "[::1]:80" {}\nlisten "[0::1]:80" {}\n'
+                            'site "*" { root = ../www }', 2, "line 1")
 
     def test_an_unset_variable(self):
-        for line, text in ((12, 'root = "${RINGLET_TEST_UNSET}"'), (2, "workers = ${RINGLET_TEST_UNSET}"),
+        for line, text in ((12, 'root = "${RINGLET_TEST_UNSET}"'),
+                           (2, "workers = ${RINGLET_TEST_UNSET}"),
                            (1, 'listen "${RINGLET_TEST_UNSET}:80" {}')):
             with self.subTest(text):
                 self.assert_line_refused(line, text, "RINGLET_TEST_UNSET is not set", "environment")
@@ -351,7 +356,8 @@ class Mistakes(Case):
 
     def test_addresses_hosts_and_prefixes(self):
         for line, text, *patterns in (
-                (1, 'listen "127.0.0.1" {}', "127.0.0.1"), (1, 'listen "localhost:80" {}', "localhost"),
+                (1, 'listen "127.0.0.1" {}', "127.0.0.1"),
+                (1, 'listen "localhost:80" {}', "localhost"),
                 (1, 'listen "127.0.0.1:99999" {}', "99999"), (1, 'listen "unix:" {}', "unix"),
                 (11, 'site "example.com:80" {', "without port"), (11, 'site "" {', "host"),
                 (11, 'site "a/b" {', "host"),
@@ -405,13 +411,14 @@ class Printing(Case):
     def test_strings_are_quoted_so_that_they_load_again(self):
         name = "a \"b' \\ $x ${y} ; # {} é\t"
         (self.root / name).mkdir()
-        escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\t", "\\t")
+        escaped = re.sub(r'([\\"$])', r"\\\1", name).replace("\t", "\\t")
         text = self.assert_prints_itself(SAMPLE.replace("../www", f"../www/{escaped}"))
         self.assertIn("\\${y}", text)
 
     def test_sites_and_locations_keep_their_order(self):
         text = self.assert_prints_itself(
-            SAMPLE + 'site "b.example" { root = ../www index = {} }\nsite "a.example" { root = ../www }\n')
+            SAMPLE + 'site "b.example" { root = ../www index = {} }\n'
+            'site "a.example" { root = ../www }\n')
         self.assertLess(text.index('"b.example"'), text.index('"a.example"'))
 
     def test_options_of_the_command_line_are_printed(self):
@@ -430,7 +437,8 @@ class CommandLine(Case):
     def test_wrong_usage(self):
         self.write(SAMPLE)
         for arguments in (("-c", self.path, "DIR"), ("-c", self.path, "-p", "80"),
-                          ("-c", self.path, "-l", "127.0.0.1"), ("--port=80", "--config", self.path),
+                          ("-c", self.path, "-l", "127.0.0.1"),
+                          ("--port=80", "--config", self.path),
                           ("-x",), ("--no-such-option",), ("-p",), ("-c",), ("a", "b"),
                           ("-p", "http"), ("-p", "65536"), ("-p", "-1"), ("-p", ""),
                           ("-b", "kqueue"), ("--help-config=xml",), ("-d", "--single-process"),
