@@ -257,7 +257,7 @@ class Mistakes(Case):
                                  "closing brace }", line=10)
         self.assert_line_refused(14, 'location "/" { endpoint = "static"', "location of line 14",
                                  "closing brace }", line=15)
-        self.assert_line_refused(16, 'location "/ping" { endpoint = "ping"', 
+        self.assert_line_refused(16, 'location "/ping" { endpoint = "ping"',
                                  "missing closing brace", line=17)
         self.assert_line_refused(1, 'listen "127.0.0.1:8080" {', "workers", "listen of line 1",
                                  "}", line=2)
