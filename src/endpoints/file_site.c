@@ -193,20 +193,18 @@ void file_site_cancelled(void *state, struct exchange *exchange)
 
 /* --- the location ------------------------------------------------------------------------- */
 
-int file_site_open_root(void **state, const char *path, const char *const *index,
-	size_t index_count, struct proactor *proactor, const struct file_delivery *delivery)
+/* The index names are the configuration's, which lives as long as the worker. */
+int file_site_open(void **state, const struct section *location, struct proactor *proactor,
+	const struct file_delivery *delivery)
 {
+	const char *path = section_string(location, "root");
 	struct file_site *site = malloc(sizeof(*site));
 	int r;
 
 	if (!site)
 		return fail(-ENOMEM, "cannot serve %s", path);
-	*site = (struct file_site){
-		.proactor = proactor,
-		.index = index,
-		.index_count = index_count,
-		.delivery = delivery,
-	};
+	*site = (struct file_site){ .proactor = proactor, .delivery = delivery };
+	site->index = section_strings(location, "index", &site->index_count);
 	r = root_open(&site->root, path, proactor);
 	if (r < 0) {
 		free(site);
@@ -214,16 +212,6 @@ int file_site_open_root(void **state, const char *path, const char *const *index
 	}
 	*state = site;
 	return 0;
-}
-
-int file_site_open(void **state, const struct section *location, struct proactor *proactor,
-	const struct file_delivery *delivery)
-{
-	size_t index_count;
-	const char *const *index = section_strings(location, "index", &index_count);
-	const char *path = section_string(location, "root");
-
-	return file_site_open_root(state, path, index, index_count, proactor, delivery);
 }
 
 void file_site_close(void *state)

@@ -29,9 +29,4 @@ void file_site_close(void *state);
 void file_site_handle(void *state, struct exchange *exchange);
 void file_site_cancelled(void *state, struct exchange *exchange);
 
-/* As file_site_open(), without a configuration: for tests and other callers.  The index names are
- * kept as they are, not copied. */
-int file_site_open_root(void **state, const char *path, const char *const *index,
-	size_t index_count, struct proactor *proactor, const struct file_delivery *delivery);
-
 #endif

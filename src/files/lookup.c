@@ -235,9 +235,17 @@ static void open_index(struct lookup *lookup)
 	open_path(lookup);
 }
 
+/* What may not be read may still be a directory, whose index file may: it has an address. */
+static void probe(struct lookup *lookup)
+{
+	lookup->probing = true;
+	open_path(lookup);
+}
+
 static void open_failed(struct lookup *lookup, int error)
 {
 	bool index_is_missing = error == -ENOENT && is_for_directory(lookup) && !lookup->probing;
+	bool may_be_directory = error == -EACCES && !is_for_directory(lookup) && !lookup->probing;
 
 	if (lookup->cancelled)
 		finish_with_error(lookup, -ECANCELED);
@@ -247,8 +255,21 @@ static void open_failed(struct lookup *lookup, int error)
 		resolve_link(lookup);
 	else if (index_is_missing)
 		open_index(lookup);
+	else if (may_be_directory)
+		probe(lookup);
+	else if (lookup->probing && !is_for_directory(lookup))
+		finish_with_error(lookup, -EACCES); /* no directory: what was found out first */
 	else
 		finish_with_error(lookup, error);
+}
+
+/* A directory was found, not looked into. */
+static void finish_probing(struct lookup *lookup, int fd)
+{
+	if (is_for_directory(lookup))
+		close_and_finish(lookup, fd, 403, "no index file");
+	else
+		close_and_finish(lookup, fd, 301, NULL);
 }
 
 static void path_opened(struct proactor *proactor, struct op *op)
@@ -261,7 +282,7 @@ static void path_opened(struct proactor *proactor, struct op *op)
 	else if (lookup->cancelled)
 		close_and_finish(lookup, (int)op->result, 503, NULL);
 	else if (lookup->probing)
-		close_and_finish(lookup, (int)op->result, 403, "no index file");
+		finish_probing(lookup, (int)op->result);
 	else
 		examine_file(lookup, (int)op->result);
 }

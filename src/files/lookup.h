@@ -35,7 +35,7 @@ struct lookup {
 	size_t index_next;
 	size_t path_length; /* of what was asked for; in `path` an index name may follow */
 	unsigned attempts;
-	bool probing; /* no index file: is there a directory at all? */
+	bool probing; /* opening the directory itself, only to know that it is one */
 	bool cancelled;
 	char *resolved; /* where an absolute link led, beneath the root; NULL */
 	char path[PATH_MAX];

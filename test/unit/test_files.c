@@ -524,6 +524,19 @@ static void test_unreadable_file_is_403(void **state)
 	assert_non_null(strstr(logged, "EACCES"));
 }
 
+static void test_directory_that_may_not_be_read_still_has_an_address(void **state)
+{
+	(void)state;
+	place_make_file(&place, "www/dir/index.html", text_literal("index"));
+	simulated_set_mode(place.proactor, "www/dir", S_IXUSR);
+	assert_int_equal(status_of("/dir"), 301);
+	assert_finds("/dir/", "index");
+	simulated_set_mode(place.proactor, "www/dir", 0);
+	assert_int_equal(status_of("/dir"), 301);
+	assert_int_equal(status_of("/dir/"), 403);
+	assert_int_equal(status_of("/dir/index.html"), 403);
+}
+
 static void test_devices_and_sockets_are_403(void **state)
 {
 	(void)state;
@@ -800,6 +813,7 @@ static const struct CMUnitTest simulated_only[] = {
 	AT_PLACE(test_open_is_not_tried_for_ever),
 	AT_PLACE(test_failing_stat_closes_the_file),
 	AT_PLACE(test_unreadable_file_is_403),
+	AT_PLACE(test_directory_that_may_not_be_read_still_has_an_address),
 	AT_PLACE(test_devices_and_sockets_are_403),
 	AT_PLACE(test_root_grows_old_by_the_clock),
 	cmocka_unit_test(test_any_order_of_events_ends_every_lookup_once),
