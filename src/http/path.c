@@ -11,17 +11,17 @@
 
 #include "http/byte.h"
 
-/* The byte that "%XY" at the beginning of `text` stands for, or -EINVAL. */
+/* The byte that "%XY" at the beginning of `text` stands for, or -EILSEQ. */
 static int decode_escape(struct text text)
 {
 	int high, low;
 
 	if (text.length < 3)
-		return -EINVAL;
+		return -EILSEQ;
 	high = byte_hex_value(text.bytes[1]);
 	low = byte_hex_value(text.bytes[2]);
 	if (high < 0 || low < 0)
-		return -EINVAL;
+		return -EILSEQ;
 	return high << 4 | low;
 }
 
@@ -31,8 +31,10 @@ static int append_decoded(struct buffer *path, struct text segment)
 		bool escaped = segment.bytes[0] == '%';
 		int byte = escaped ? decode_escape(segment) : (unsigned char)segment.bytes[0];
 
-		if (byte < 0 || byte_is_control((char)byte) || byte == '/')
-			return -EINVAL;
+		if (byte < 0)
+			return byte;
+		if (byte_is_control((char)byte) || byte == '/')
+			return -EPERM;
 		buffer_append_byte(path, (char)byte);
 		segment = text_from(segment, escaped ? 3 : 1);
 	}

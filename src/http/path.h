@@ -8,7 +8,8 @@
  * segments; ".." at the top stays at the top.  The result begins with "/"; a trailing slash, or a
  * last segment "." or "..", leaves a trailing slash; empty segments ("//") are merged into one
  * slash.  `path` must be empty; when it overflows, `truncated` is set and its contents are of no
- * use. 0, or -EINVAL: not beginning with "/", a broken escape, %2F or %00, a control byte. */
+ * use.  0; -EINVAL: no "/" at the beginning; -EILSEQ: a "%" without two hexadecimal digits; or
+ * -EPERM: %2F, %00 or another control byte, escaped or not. */
 int path_normalize(struct buffer *path, struct text raw);
 
 /* Is there a segment that begins with "."?  "/.well-known" at the top is not counted. */

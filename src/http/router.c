@@ -6,6 +6,7 @@
 #include "http/router.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,17 +178,31 @@ static void answer_options(struct exchange *exchange, unsigned methods)
 	exchange_answer(exchange, 200, NULL, 0);
 }
 
+static const char *path_fault(int error)
+{
+	switch (error) {
+	case -EILSEQ:
+		return "a broken escape in the path";
+	case -EPERM:
+		return "an escaped slash or a control byte in the path";
+	default:
+		return "the target is not a path";
+	}
+}
+
 /* Fills in request->path.  0, or the status that says what is wrong with it. */
 static unsigned resolve_path(struct exchange *exchange)
 {
 	struct request *request = &exchange->request;
 	struct text raw = text_first(request->target, text_find(request->target, '?'));
 	struct buffer path;
+	int r;
 
 	buffer_init(&path, exchange->path_memory, sizeof(exchange->path_memory));
 	/* "http://host?query" has an empty path, which means "/" (RFC 9110 §4.2.3). */
-	if (path_normalize(&path, raw.length > 0 ? raw : text_literal("/")) < 0) {
-		log_info("400: the target is not a path: %.*s", TEXT_ARGUMENTS(request->line));
+	r = path_normalize(&path, raw.length > 0 ? raw : text_literal("/"));
+	if (r < 0) {
+		log_info("400: %s: %.*s", path_fault(r), TEXT_ARGUMENTS(request->line));
 		return 400;
 	}
 	if (path.truncated)

@@ -102,20 +102,6 @@ static enum input_state refuse(struct connection *connection, unsigned status, c
 	return INPUT_ENDED;
 }
 
-static const char *reason_of(unsigned status)
-{
-	switch (status) {
-	case 408:
-		return "the request head did not come in time";
-	case 414:
-		return "the request line is too long";
-	case 431:
-		return "the request head is too long";
-	default:
-		return "a line ends without CR, or the head holds a NUL";
-	}
-}
-
 /* A head that cannot be parsed still has a first line, for the access log. */
 static enum input_state refuse_bytes(
 	struct connection *connection, struct text bytes, unsigned status, const char *reason)
@@ -161,7 +147,7 @@ static enum input_state parse_head(struct connection *connection, struct text by
 		active->started_ns = proactor_now_ns(connection->service->proactor);
 	r = http1_find_head(&active->scan, bytes, connection->service->options.header_bytes);
 	if (r < 0)
-		return refuse_bytes(connection, bytes, (unsigned)-r, reason_of((unsigned)-r));
+		return refuse_bytes(connection, bytes, (unsigned)-r, active->scan.why);
 	if (r > 0) {
 		active->scan = (struct http1_scan){ 0 };
 		return accept_head(connection, bytes, (size_t)r);
@@ -192,8 +178,8 @@ enum input_state input_end_head(struct connection *connection)
 
 enum input_state input_expire_head(struct connection *connection)
 {
-	return refuse_bytes(
-		connection, buffer_text(&connection->active->kept), 408, reason_of(408));
+	return refuse_bytes(connection, buffer_text(&connection->active->kept), 408,
+		"the request head did not come in time");
 }
 
 /* What follows an exchange whose body is read: the next head, already here or not. */

@@ -63,6 +63,12 @@ struct parse {
 
 /* --- finding the end ---------------------------------------------------------------------- */
 
+static int refuse_bytes(struct http1_scan *scan, unsigned status, const char *why)
+{
+	scan->why = why;
+	return -(int)status;
+}
+
 /* A line of the head ends at `end`, where the LF is.  1: the head ends here too, 0: it goes on, or
  * -400. */
 static int end_line(struct http1_scan *scan, struct text bytes, size_t end)
@@ -71,7 +77,7 @@ static int end_line(struct http1_scan *scan, struct text bytes, size_t end)
 	bool first = scan->line_start == 0;
 
 	if (length == 0 || bytes.bytes[end - 1] != '\r')
-		return -400;
+		return refuse_bytes(scan, 400, "a line that ends in LF without CR");
 	scan->examined = scan->line_start = end + 1;
 	if (length > 1) {
 		scan->line_seen = true;
@@ -79,7 +85,7 @@ static int end_line(struct http1_scan *scan, struct text bytes, size_t end)
 	}
 	if (scan->line_seen)
 		return 1;
-	return first ? 0 : -400;
+	return first ? 0 : refuse_bytes(scan, 400, "two empty lines before a request");
 }
 
 int64_t http1_find_head(struct http1_scan *scan, struct text bytes, size_t header_bytes_max)
@@ -94,7 +100,7 @@ int64_t http1_find_head(struct http1_scan *scan, struct text bytes, size_t heade
 		int r;
 
 		if (text_find(text_first(rest, length), '\0') < length)
-			return -400;
+			return refuse_bytes(scan, 400, "a NUL in the head");
 		if (length == rest.length)
 			break;
 		r = end_line(scan, seen, scan->examined + length);
@@ -106,7 +112,9 @@ int64_t http1_find_head(struct http1_scan *scan, struct text bytes, size_t heade
 	scan->examined = seen.length;
 	if (bytes.length < header_bytes_max)
 		return 0;
-	return scan->line_seen ? -431 : -414;
+	if (scan->line_seen)
+		return refuse_bytes(scan, 431, "a head that is too long");
+	return refuse_bytes(scan, 414, "a request line that is too long");
 }
 
 /* --- taking bytes ------------------------------------------------------------------------- */

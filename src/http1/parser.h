@@ -14,6 +14,7 @@ struct http1_scan {
 	size_t examined;   /* bytes without an end of the head */
 	size_t line_start; /* where the line begins that `examined` is in */
 	bool line_seen;    /* the request line is complete */
+	const char *why;   /* with a negated status: what is wrong, for the log; static */
 };
 
 /* Looks for the end of the head at the beginning of `bytes` (which the caller keeps, and presents

@@ -8,19 +8,27 @@
 
 static char memory[4096];
 
-/* The normalised path, or "(refused)". */
+/* The normalised path, or why there is none. */
 static struct text normalized(struct text raw)
 {
 	struct buffer path;
 
 	buffer_init(&path, memory, sizeof(memory));
-	if (path_normalize(&path, raw) < 0)
-		return text_literal("(refused)");
-	return buffer_text(&path);
+	switch (path_normalize(&path, raw)) {
+	case 0:
+		return buffer_text(&path);
+	case -EINVAL:
+		return text_literal("(no slash)");
+	case -EILSEQ:
+		return text_literal("(broken escape)");
+	case -EPERM:
+		return text_literal("(forbidden byte)");
+	default:
+		return text_literal("(undocumented)");
+	}
 }
 
 #define assert_path(raw, expected) assert_text(normalized(text_literal(raw)), expected)
-#define assert_refused(raw)        assert_path(raw, "(refused)")
 
 static void test_plain_paths_stay_as_they_are(void **state)
 {
@@ -49,37 +57,37 @@ static void test_escapes_are_decoded_once(void **state)
 static void test_broken_escapes_are_refused(void **state)
 {
 	(void)state;
-	assert_refused("/%");
-	assert_refused("/%4");
-	assert_refused("/%4g");
-	assert_refused("/%g4");
-	assert_refused("/a%/b");
-	assert_refused("/%4/1");
-	assert_refused("/% 41");
-	assert_refused("/%-1");
-	assert_refused("/%u0041");
+	assert_path("/%", "(broken escape)");
+	assert_path("/%4", "(broken escape)");
+	assert_path("/%4g", "(broken escape)");
+	assert_path("/%g4", "(broken escape)");
+	assert_path("/a%/b", "(broken escape)");
+	assert_path("/%4/1", "(broken escape)");
+	assert_path("/% 41", "(broken escape)");
+	assert_path("/%-1", "(broken escape)");
+	assert_path("/%u0041", "(broken escape)");
 }
 
 static void test_encoded_slash_and_nul_are_refused(void **state)
 {
 	(void)state;
-	assert_refused("/a%2Fb");
-	assert_refused("/a%2fb");
-	assert_refused("/..%2f..%2fetc/passwd");
-	assert_refused("/%00");
-	assert_refused("/a.html%00.png");
-	assert_refused("/a\0b");
+	assert_path("/a%2Fb", "(forbidden byte)");
+	assert_path("/a%2fb", "(forbidden byte)");
+	assert_path("/..%2f..%2fetc/passwd", "(forbidden byte)");
+	assert_path("/%00", "(forbidden byte)");
+	assert_path("/a.html%00.png", "(forbidden byte)");
+	assert_path("/a\0b", "(forbidden byte)");
 }
 
 static void test_control_bytes_are_refused(void **state)
 {
 	(void)state;
-	assert_refused("/%0d%0aSet-Cookie:x");
-	assert_refused("/%09");
-	assert_refused("/%1f");
-	assert_refused("/%7f");
-	assert_refused("/a\tb");
-	assert_refused("/a\x7f");
+	assert_path("/%0d%0aSet-Cookie:x", "(forbidden byte)");
+	assert_path("/%09", "(forbidden byte)");
+	assert_path("/%1f", "(forbidden byte)");
+	assert_path("/%7f", "(forbidden byte)");
+	assert_path("/a\tb", "(forbidden byte)");
+	assert_path("/a\x7f", "(forbidden byte)");
 }
 
 static void test_dot_segments_are_resolved(void **state)
@@ -148,12 +156,12 @@ static void test_bytes_that_are_not_utf_8_are_kept(void **state)
 static void test_a_path_begins_with_a_slash(void **state)
 {
 	(void)state;
-	assert_refused("");
-	assert_refused("a");
-	assert_refused("*");
-	assert_refused("../a");
-	assert_refused("%2Fa");
-	assert_refused("\\a");
+	assert_path("", "(no slash)");
+	assert_path("a", "(no slash)");
+	assert_path("*", "(no slash)");
+	assert_path("../a", "(no slash)");
+	assert_path("%2Fa", "(no slash)");
+	assert_path("\\a", "(no slash)");
 }
 
 static void test_a_path_that_overflows_says_so(void **state)
@@ -183,7 +191,7 @@ static void check_invariants(struct text raw)
 {
 	struct text path = normalized(raw);
 
-	if (text_equal(path, text_literal("(refused)")))
+	if (path.length > 0 && path.bytes[0] == '(')
 		return;
 	assert_true(path.length > 0 && path.bytes[0] == '/');
 	for (size_t i = 0; i < path.length; i++) {
