@@ -33,6 +33,7 @@ struct epoll_proactor {
 	struct block_pool loans; /* of receives: loan_count_max at a time */
 	size_t loan_count_max;
 	struct block_pool batches; /* of accepted descriptors */
+	int accepts_per_batch;
 };
 
 static inline struct epoll_proactor *epoll_proactor_of(struct proactor *proactor)

@@ -50,6 +50,7 @@ void epoll_loans_init(struct epoll_proactor *epoll, const struct proactor_option
 	epoll->loan_count_max =
 		options->receive_buffer_count ? options->receive_buffer_count : LOAN_COUNT_DEFAULT;
 	epoll->loans = (struct block_pool)BLOCK_POOL(length, LOANS_KEPT_MAX);
+	epoll->accepts_per_batch = options->accept_singly ? 1 : ACCEPTS_PER_BATCH;
 	epoll->batches =
 		(struct block_pool)BLOCK_POOL(ACCEPTS_PER_BATCH * sizeof(int), BATCHES_KEPT_MAX);
 }
@@ -78,11 +79,11 @@ static bool is_passing_error(int error)
 }
 
 /* Fills `fds`; 0, or the errno that ended it before it was full. */
-static int accept_batch(int listener, int *fds, size_t *count)
+static int accept_batch(int listener, int tries_max, int *fds, size_t *count)
 {
 	int error = 0;
 
-	for (int tries = 0; tries < ACCEPTS_PER_BATCH; tries++) {
+	for (int tries = 0; tries < tries_max; tries++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0)
@@ -101,7 +102,7 @@ static enum outcome try_accept(struct epoll_proactor *epoll, struct op *op)
 
 	if (!fds)
 		return end(epoll, op, -ENOMEM);
-	error = accept_batch(op->fd, fds, &count);
+	error = accept_batch(op->fd, epoll->accepts_per_batch, fds, &count);
 	if (count > 0) {
 		op->accept.fds = fds;
 		return end(epoll, op, (int64_t)count);

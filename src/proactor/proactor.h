@@ -37,6 +37,7 @@ struct proactor_options {
 	unsigned pipe_length;           /* bytes a splice pipe holds (262144) */
 	unsigned thread_count;          /* threads of the pool, started when first needed (4) */
 	unsigned iowq_workers_max;      /* kernel workers, bounded and unbounded each (16) */
+	bool accept_singly;             /* no batches: descriptors are few and must be counted */
 };
 
 /* Opens one of the two real backends for the calling thread, which must be the one that runs it.

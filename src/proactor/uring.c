@@ -433,6 +433,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 	list_init(&uring->pipe_waiters);
 	list_init(&uring->inline_turns);
 	uring->zero_copy = options->zero_copy;
+	uring->accept_singly = options->accept_singly;
 	uring->record_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct record), 1024);
 	uring->spill_blocks =
 		(struct block_pool)BLOCK_POOL(receive_spill_size(uring->buffers.length), 64);

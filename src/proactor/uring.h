@@ -80,6 +80,7 @@ struct uring {
 	struct list pipe_waiters; /* sendfile ops that want a pipe */
 	struct list inline_turns; /* sendfile ops that go on in the next turn */
 	enum zero_copy zero_copy;
+	bool accept_singly;
 	bool pool_watched;
 };
 

@@ -40,7 +40,11 @@ static void arm(struct uring *uring, struct record *record)
 {
 	struct io_uring_sqe *sqe = record_arm(uring, record);
 
-	io_uring_prep_multishot_accept(sqe, record->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (uring->accept_singly)
+		io_uring_prep_accept(sqe, record->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	else
+		io_uring_prep_multishot_accept(
+			sqe, record->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	uring_sign(sqe, TAG_MULTISHOT, record);
 }
 

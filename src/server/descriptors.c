@@ -9,6 +9,7 @@ enum {
 	PIPE_SHARE = 8,      /* one pipe (two descriptors) for so many descriptors at most */
 	PER_PIPE = 2,
 	PER_CONNECTION = 2, /* the socket and a file */
+	PLENTY = 1024,      /* so many connections: one batch more or less is no matter */
 };
 
 uint64_t descriptors_raise_limit(void)
@@ -43,5 +44,6 @@ struct descriptor_budget descriptors_share_out(
 	affordable = free_count / PER_CONNECTION > 0 ? free_count / PER_CONNECTION : 1;
 	if (affordable < budget.connection_count_max)
 		budget.connection_count_max = affordable;
+	budget.scarce = budget.connection_count_max < PLENTY;
 	return budget;
 }

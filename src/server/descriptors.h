@@ -2,11 +2,13 @@
 #ifndef RINGLET_SERVER_DESCRIPTORS_H
 #define RINGLET_SERVER_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct descriptor_budget {
 	uint64_t connection_count_max; /* per worker */
 	unsigned pipe_count_max;       /* splice pipes per worker */
+	bool scarce;                   /* connections must be counted one by one */
 };
 
 /* Raises RLIMIT_NOFILE to its hard limit; returns what it is then. */

@@ -241,6 +241,7 @@ static int open_proactor(struct worker *worker)
 	struct proactor_options options = {
 		.zero_copy = section_word(worker->settings, "zero_copy"),
 		.pipe_count_max = server->descriptors.pipe_count_max,
+		.accept_singly = server->descriptors.scarce,
 	};
 	int r = proactor_open(&worker->proactor, server->backend, &options);
 

@@ -1,0 +1,499 @@
+"""The daemon as processes: how it starts and says so, ends, loses workers and privileges, and logs.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import time
+import unittest
+
+import harness
+from harness import (BACKEND, KIB, MIB, ConnectionEnded, Client, Server, Sha256, children_of,
+                     process_is_alive, wait_until)
+
+BANNER = (r"^ringlet \d+\.\d+\.\d+, io_uring \(kernel \d+\.\d+, liburing \d+\.\d+\), 1 worker$"
+          if BACKEND == "io_uring" else r"^ringlet \d+\.\d+\.\d+, epoll \(kernel \d+\.\d+\), 1 worker$")
+
+LARGE = 64 * MIB  # far beyond what the sockets between server and client hold
+
+
+def status_field(pid, key):
+    """The words after `key:` in /proc/PID/status."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return line.split()[1:]
+    return []
+
+
+def suspend(pid):
+    """Returns when every thread of the process has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: all(
+        pathlib.Path(f"/proc/{pid}/task/{task}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        for task in os.listdir(f"/proc/{pid}/task")))
+
+
+def begin_download(server, target):
+    """A client that has the head and a little of the body, and reads no further for now."""
+    client = server.client(receive_buffer=64 * KIB)
+    client.send(Client.head("GET", target))
+    wait_until(lambda: len(client.kept) > 1000 or not client._fill(
+        time.monotonic() + client.seconds, "a download"))
+    return client
+
+
+def is_refused(port):
+    try:
+        Client(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+class Start(unittest.TestCase):
+    def test_start_says_what_runs_what_is_served_and_last_that_it_is_ready(self):
+        with Server() as server:
+            lines = [line for line in server.stderr_lines() if " warning " not in line]
+            self.assertRegex(lines[0], BANNER)
+            self.assertEqual(lines[1], "serving www")
+            self.assertRegex(lines[2], r"^ready: http://localhost:\d+/   \(Ctrl-C stops\)$")
+            self.assertEqual(len(lines), 3)
+
+    def test_several_listeners_are_one_ready_line(self):
+        with Server(listen=("127.0.0.1:0", "127.0.0.2:0", "unix:socket")) as server:
+            ready = server.await_stderr("^ready: .*")[0]
+            self.assertRegex(ready, r"^ready: http://localhost:(\d+)/ http://127\.0\.0\.2:\d+/ "
+                                    r"unix:\S*socket   \(Ctrl-C stops\)$")
+
+    def test_both_loopbacks_are_one_address(self):
+        with Server(listen=("127.0.0.1:0", "[::1]:0")) as server:
+            ready = server.await_stderr("^ready: .*")[0]
+            self.assertRegex(ready, r"^ready: http://localhost:\d+/   \(Ctrl-C stops\)$")
+
+    def test_address_in_use_is_named_and_nothing_is_shared(self):
+        with Server() as first:
+            second = Server(listen=(f"127.0.0.1:{first.port}",))
+            second.start()
+            self.assertEqual(second.await_exit(), 1)
+            self.assertIn(f"cannot listen on 127.0.0.1:{first.port}: address in use "
+                          "(try -p PORT; ss -ltnp shows who)\n", second.stderr)
+            self.assertNotIn("ready:", second.stderr)
+            second._remove()
+            self.assertEqual(first.get("/ping").body, b"pong")
+
+    def test_every_worker_has_a_socket_of_its_own(self):
+        with Server(settings={"workers": 3}) as server:
+            workers = server.worker_pids()
+            self.assertEqual(len(workers), 3)
+            listening = self.listening_sockets(server.port)
+            self.assertEqual(len(listening), 3)
+            held = [listening & set(harness.descriptors(pid).values()) for pid in workers]
+            self.assertEqual([len(sockets) for sockets in held], [1, 1, 1])
+            self.assertEqual(set().union(*held), listening)
+
+    def listening_sockets(self, port):
+        """As /proc/PID/fd names them."""
+        rows = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+        fields = [row.split() for row in rows]
+        return {f"socket:[{row[9]}]" for row in fields
+                if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
+
+    @unittest.skipUnless(BACKEND == "io_uring", "about io_uring being refused")
+    def test_refused_ring_is_a_line_that_says_what_to_do_and_epoll_serves(self):
+        refuse = harness.forbid_system_call(harness.IO_URING_SETUP)
+        with Server(backend="auto", before_exec=refuse) as server:
+            server.await_stderr(r"^ringlet \S+, epoll: io_uring_setup says EPERM \(.+\); "
+                                r"to allow it: .+$")
+            self.assertEqual(server.stderr.count("io_uring_setup says"), 1)
+            self.assertEqual(server.stats()["backend"], "epoll")
+
+    @unittest.skipUnless(BACKEND == "io_uring", "about io_uring being refused")
+    def test_ring_that_was_asked_for_by_name_and_refused_ends_the_start(self):
+        server = Server(before_exec=harness.forbid_system_call(harness.IO_URING_SETUP))
+        server.start()
+        self.assertEqual(server.await_exit(), 1)
+        self.assertRegex(server.stderr, r"(?m)^ringlet \S+, io_uring: io_uring_setup says EPERM")
+        self.assertNotIn("ready:", server.stderr)
+        server._remove()
+
+
+class UnixSocket(unittest.TestCase):
+    LISTEN = {"listen": ("unix:socket",)}
+
+    def path(self, server):
+        return str(server.directory / "socket")
+
+    def test_unix_socket_serves_and_its_file_goes_with_the_server(self):
+        with Server(files={"a": b"hello"}, settings={"workers": 2}, **self.LISTEN) as server:
+            for _ in range(4):
+                with Client(self.path(server)) as client:
+                    self.assertEqual(client.get("/a").body, b"hello")
+            server.stop()
+            self.assertFalse(os.path.exists(self.path(server)))
+
+    def test_socket_file_of_a_dead_server_is_replaced(self):
+        server = Server(files={"a": b"hello"}, **self.LISTEN)
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(self.path(server))
+        stale.close()
+        with server:
+            with Client(self.path(server)) as client:
+                self.assertEqual(client.get("/a").body, b"hello")
+
+    def test_living_server_keeps_its_socket_file(self):
+        with Server(files={"a": b"hello"}, **self.LISTEN) as server:
+            path = self.path(server)
+            second = Server(listen=(f"unix:{path}",))
+            second.start()
+            self.assertEqual(second.await_exit(), 1)
+            self.assertIn(f"cannot listen on unix:{path}: address in use", second.stderr)
+            second._remove()
+            with Client(path) as client:
+                self.assertEqual(client.get("/a").body, b"hello")
+
+
+class Workers(unittest.TestCase):
+    def kill_worker(self, server):
+        """Returns the process id of the one that replaced it."""
+        old = server.worker_pid()
+        os.kill(old, signal.SIGKILL)
+        return wait_until(lambda: [pid for pid in children_of(server.pid) if pid != old])[0]
+
+    def test_killed_worker_is_replaced_and_what_was_queued_is_served(self):
+        with Server(files={"a": b"hello"}) as server:
+            suspend(server.worker_pid())
+            clients = [server.client() for _ in range(50)]
+            for client in clients:
+                client.send(Client.head("GET", "/a"))
+            self.kill_worker(server)
+            for client in clients:
+                self.assertEqual(client.response().body, b"hello")
+                client.close()
+            server.await_stderr(r"error supervisor worker 1 \(pid \d+\) was killed by signal 9 "
+                                r"\(Killed\); restarting$")
+
+    def test_restarts_are_counted_and_the_dead_leave_no_connections(self):
+        with Server(files={"large": b"x" * LARGE}) as server:
+            with begin_download(server, "/large"):
+                self.assertEqual(server.stats()["restarts"], 0)
+                self.kill_worker(server)
+                stats = wait_until(lambda: self.stats_after_restart(server))
+            self.assertEqual(stats["restarts"], 1)
+            self.assertEqual(stats["connections"]["open"], 1)
+
+    def stats_after_restart(self, server):
+        try:
+            return server.stats()
+        except (ConnectionEnded, ConnectionError):
+            return None
+
+    def test_worker_that_keeps_dying_is_restarted_ever_later(self):
+        with Server() as server:
+            self.kill_worker(server)
+            os.kill(wait_until(lambda: children_of(server.pid))[0], signal.SIGKILL)
+            server.await_stderr(r"; restarting in 1 s$")
+            self.assertEqual(server.get("/ping").body, b"pong")
+
+    def test_workers_die_with_their_supervisor(self):
+        with Server(settings={"workers": 2}) as server:
+            workers = server.worker_pids()
+            server.process.kill()
+            wait_until(lambda: not any(map(process_is_alive, workers)))
+            server.process.wait(harness.SECONDS)
+            server.process.returncode = 0  # this end was ours
+
+
+
+class End(unittest.TestCase):
+    def test_drain_finishes_what_was_begun_and_accepts_nothing_new(self):
+        for arguments in ((), ("--single-process",)):
+            with self.subTest(arguments), Server(arguments=arguments) as server:
+                server.write("large", harness.pattern_bytes(LARGE))
+                with begin_download(server, "/large") as client:
+                    server.send_signal(signal.SIGTERM)
+                    server.await_stderr("draining")
+                    wait_until(lambda: is_refused(server.port))
+                    found = Sha256()
+                    client.response(sink=found)
+                    self.assertEqual(found.length, LARGE)
+                    self.assertEqual(found.hexdigest(),
+                                     harness.sha256_of_file(server.root / "large"))
+                self.assertEqual(server.await_exit(), 0)
+
+    def test_drained_connection_learns_that_its_answer_was_the_last(self):
+        with Server() as server, server.client() as client:
+            client.get("/ping")
+            server.send_signal(signal.SIGTERM)
+            server.await_stderr("draining")
+            self.assertEqual(client.get("/ping").field("Connection"), "close")
+            client.assert_closed()
+            self.assertEqual(server.await_exit(), 0)
+
+    def test_silent_connection_is_closed_by_a_drain(self):
+        with Server(sections="timeouts { drain = 60s }") as server, server.client() as client:
+            client.get("/ping")
+            server.send_signal(signal.SIGQUIT)
+            client.assert_closed()
+            self.assertEqual(server.await_exit(), 0)
+
+    def test_queue_is_served_before_a_drain(self):
+        with Server(files={"a": b"hello"}) as server:
+            worker = server.worker_pid()
+            suspend(worker)
+            clients = [server.client() for _ in range(50)]
+            for client in clients:
+                client.send(Client.head("GET", "/a"))
+            server.send_signal(signal.SIGTERM)
+            wait_until(lambda: is_refused(server.port) or self.is_pending(worker, signal.SIGTERM))
+            os.kill(worker, signal.SIGCONT)
+            for client in clients:
+                self.assertEqual(client.response().body, b"hello")
+                client.close()
+            self.assertEqual(server.await_exit(), 0)
+
+    def is_pending(self, pid, number):
+        return int(status_field(pid, "ShdPnd")[0], 16) >> (number - 1) & 1
+
+    def test_drain_ends_when_its_time_is_over(self):
+        with Server(sections="timeouts { drain = 300ms }") as server:
+            server.write("large", b"x" * LARGE)
+            with begin_download(server, "/large"):
+                server.send_signal(signal.SIGTERM)
+                server.await_stderr("timeouts.drain passed")
+                self.assertEqual(server.await_exit(), 0)
+
+    def test_second_signal_stops_at_once(self):
+        for arguments in ((), ("--single-process",)):
+            with self.subTest(arguments), Server(
+                    arguments=arguments, sections="timeouts { drain = 1h }") as server:
+                server.write("large", b"x" * LARGE)
+                with begin_download(server, "/large"):
+                    server.send_signal(signal.SIGTERM)
+                    server.await_stderr("draining")
+                    server.send_signal(signal.SIGTERM)
+                    self.assertEqual(server.await_exit(), 0)
+
+    def test_signal_to_the_whole_group_still_drains(self):
+        """As a service manager sends it, and so that workers get it twice."""
+        with Server(sections="timeouts { drain = 1h }", settings={"workers": 2}) as server:
+            server.write("large", b"x" * LARGE)
+            with begin_download(server, "/large") as client:
+                os.killpg(server.pid, signal.SIGTERM)
+                server.await_stderr("draining")
+                client.response(sink=Sha256())
+            self.assertEqual(server.await_exit(), 0)
+
+    def test_interrupt_stops_at_once(self):
+        for arguments in ((), ("--single-process",)):
+            with self.subTest(arguments), Server(
+                    arguments=arguments, sections="timeouts { drain = 1h }") as server:
+                server.write("large", b"x" * LARGE)
+                with begin_download(server, "/large"), server.client() as idle:
+                    idle.get("/ping")
+                    server.send_signal(signal.SIGINT)
+                    self.assertEqual(server.await_exit(), 0)
+
+    def test_hang_up_is_no_end(self):
+        for arguments in ((), ("--single-process",)):
+            with self.subTest(arguments), Server(arguments=arguments) as server:
+                server.send_signal(signal.SIGHUP)
+                server.await_stderr(r"warning .*signal 1 \(Hangup\) has no meaning in this version")
+                self.assertEqual(server.get("/ping").body, b"pong")
+
+
+class Daemon(unittest.TestCase):
+    def test_daemon_returns_when_it_serves_and_holds_no_terminal(self):
+        server = Server(files={"a": b"hello"}, settings={"pid_file": '"ringlet.pid"'})
+        # Only when nobody holds its standard output and error any more does this return.
+        started = harness.run(*server.arguments, "-d")
+        self.assertEqual(started.returncode, 0, started.stderr)
+        server.port = int(re.search(r"(?m)^ready: http://localhost:(\d+)/$", started.stderr)[1])
+        pid_file = server.directory / "ringlet.pid"
+        pid = int(pid_file.read_text())
+        try:
+            self.assertEqual(server.get("/a").body, b"hello")
+            self.assertEqual(os.getsid(pid), pid)
+            for process in [pid, *children_of(pid)]:
+                for descriptor in range(3):
+                    self.assertEqual(harness.descriptors(process)[descriptor], "/dev/null")
+        finally:
+            os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not process_is_alive(pid))
+        self.assertFalse(pid_file.exists())
+        server._remove()
+
+    def test_daemon_that_cannot_serve_says_why_and_returns_1(self):
+        with Server() as first:
+            server = Server(listen=(f"127.0.0.1:{first.port}",))
+            started = harness.run(*server.arguments, "-d")
+            self.assertEqual(started.returncode, 1)
+            self.assertIn("address in use", started.stderr)
+            server._remove()
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class Privileges(unittest.TestCase):
+    def test_workers_become_the_user_and_cannot_go_back(self):
+        for arguments in ((), ("--single-process",)):
+            with self.subTest(arguments), Server(
+                    files={"a": b"hello"}, settings={"user": '"nobody"'},
+                    arguments=arguments) as server:
+                worker = server.worker_pid()
+                self.assertEqual(status_field(worker, "Uid"), ["65534"] * 4)
+                self.assertEqual(status_field(worker, "Gid"), ["65534"] * 4)
+                self.assertNotIn("0", status_field(worker, "Groups"))
+                self.assertEqual(status_field(worker, "NoNewPrivs"), ["1"])
+                self.assertEqual(int(status_field(worker, "CapEff")[0], 16), 0)
+                self.assertEqual(server.get("/a").body, b"hello")
+                self.assertNotIn("as root", server.stderr)
+
+    def test_root_without_a_user_is_one_warning_and_serves(self):
+        with Server(settings={"workers": 2}) as server:
+            self.assertEqual(server.stderr.count("workers run as root"), 1)
+            self.assertEqual(server.get("/ping").body, b"pong")
+
+    def test_unknown_user_ends_the_start(self):
+        server = Server(settings={"user": '"no-such-user"'})
+        server.start()
+        self.assertEqual(server.await_exit(), 1)
+        self.assertIn('user "no-such-user"', server.stderr)
+        server._remove()
+
+
+class Logs(unittest.TestCase):
+    COMBINED = (r'^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
+                r'"GET /a\?b HTTP/1\.1" 200 5 "http://r/" "agent \\x22\\x5C\\xC3\\xA9"$')
+    FIELDS = {"Referer": "http://r/", "User-Agent": 'agent "\\\u00c3\u00a9'}
+
+    def test_access_log_is_combined_on_standard_output(self):
+        with Server(files={"a": b"hello"}, settings={"access_log": '"-"'}) as server:
+            with server.client() as client:
+                client.get("/a?b", fields=self.FIELDS)
+            server.await_stdout(self.COMBINED)
+
+    def test_access_log_as_json(self):
+        with Server(files={"a": b"hello"}, settings={
+                "access_log": '"access.log"', "access_log_format": "json"}) as server:
+            with server.client() as client:
+                client.get("/a?b", fields=self.FIELDS)
+                client.get("/none")
+            with server.client() as client:
+                client.send(b"\x16\x03\x01 \xff\xfe\r\n\r\n")
+                self.assertEqual(client.response().status, 400)
+            log = server.directory / "access.log"
+            lines = wait_until(lambda: log.read_text().count("\n") == 3 and
+                               log.read_text().splitlines())
+            entries = [json.loads(line) for line in lines]
+            self.assertEqual([entry["status"] for entry in entries], [200, 404, 400])
+            first = entries[0]
+            self.assertRegex(first["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            self.assertEqual(first["target"], "/a?b")
+            self.assertEqual(first["method"], "GET")
+            self.assertEqual(first["bytes"], 5)
+            self.assertEqual(first["endpoint"], "static")
+            self.assertEqual(first["user_agent"], 'agent "\\\u00e9')
+            self.assertGreaterEqual(first["duration_ms"], 0)
+
+    def test_quiet_means_no_access_log(self):
+        with Server(files={"a": b"hello"}, settings={"access_log": '"-"'},
+                    arguments=("-q",)) as server:
+            server.get("/a")
+            server.stop()
+            self.assertEqual(server.stdout, "")
+
+    def test_every_request_before_the_end_is_in_the_log(self):
+        with Server(files={"a": b"hello"}, settings={"access_log": '"access.log"', "workers": 2}
+                    ) as server:
+            with server.client() as one, server.client() as other:
+                for _ in range(200):
+                    one.get("/a")
+                    other.get("/a")
+            server.stop()
+            lines = (server.directory / "access.log").read_text().splitlines()
+            self.assertEqual(len(lines), 400)
+            for line in lines:
+                self.assertRegex(line, r'^127\.0\.0\.1 - - \[.+\] "GET /a HTTP/1\.1" 200 5 "-" "-"$')
+
+    def test_error_log_in_a_file_names_what_was_not_found(self):
+        with Server(settings={"error_log": '"error.log"'}) as server:
+            server.get("/none")
+            log = server.directory / "error.log"
+            line = wait_until(lambda: log.exists() and log.read_text())
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info worker=1 .*none")
+            self.assertNotIn("none", server.stderr)
+
+    def test_log_that_cannot_be_opened_ends_the_start(self):
+        server = Server(settings={"error_log": '"/proc/none/log"'})
+        server.start()
+        self.assertEqual(server.await_exit(), 1)
+        self.assertIn('cannot open error_log "/proc/none/log"', server.stderr)
+        server._remove()
+
+    def test_reader_that_is_gone_stops_nobody(self):
+        server = Server(files={"a": b"hello"}, settings={"access_log": '"fifo"'})
+        os.mkfifo(server.directory / "fifo")
+        reader = os.open(server.directory / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        with server:
+            server.get("/a")
+            os.close(reader)
+            for _ in range(10):
+                self.assertEqual(server.get("/a").body, b"hello")
+            server.await_stderr("cannot write access_log: Broken pipe")
+            self.assertEqual(server.stderr.count("cannot write access_log"), 1)
+
+    def test_reader_that_does_not_read_costs_lines_not_service(self):
+        server = Server(files={"a": b"hello"}, settings={"access_log": '"fifo"'})
+        os.mkfifo(server.directory / "fifo")
+        reader = os.open(server.directory / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        with server, server.client() as client:
+            target = "/a?" + "x" * 3000
+            for _ in range(200):
+                self.assertEqual(client.get(target).body, b"hello")
+            self.assertGreater(server.stats()["counters"]["log_lines_dropped"], 0)
+        os.close(reader)
+
+
+class Descriptors(unittest.TestCase):
+    def test_few_descriptors_make_connections_wait_and_none_fail(self):
+        with Server(files={"a": b"hello"}, before_exec=harness.limit_descriptors(64)) as server:
+            server.await_stderr(r"warning 64 descriptors allow \d+ connections per worker")
+            before = self.socket_count(server)
+            for _ in range(3):
+                clients = [server.client() for _ in range(100)]
+                for client in clients:
+                    client.send(Client.head("GET", "/a", {"Connection": "close"}))
+                for client in clients:
+                    self.assertEqual(client.response().body, b"hello")
+                    client.close()
+            wait_until(lambda: self.socket_count(server) == before)
+            self.assertNotIn("accepting pauses", server.stderr)
+
+    def socket_count(self, server):
+        return sum(name.startswith("socket:")
+                   for name in harness.descriptors(server.worker_pid()).values())
+
+    def test_connections_beyond_the_cap_wait_their_turn(self):
+        with Server(sections="limits { connections = 4 }") as server:
+            waiting = [server.client() for _ in range(20)]
+            for client in waiting:
+                client.send(Client.head("GET", "/ping"))
+            while waiting:
+                served = [waiting.pop(0) for _ in range(4)]
+                for client in served:
+                    self.assertEqual(client.response().body, b"pong")
+                if waiting:
+                    self.assertFalse(waiting[0].has_bytes_within(0.1))
+                for client in served:
+                    client.close()
+
+    def test_soft_limit_is_raised_to_the_hard_one(self):
+        with Server(before_exec=harness.limit_descriptors(64, 4096)) as server:
+            limits = pathlib.Path(f"/proc/{server.worker_pid()}/limits").read_text()
+            self.assertRegex(limits, r"Max open files\s+4096\s+4096")
+
+
+if __name__ == "__main__":
+    harness.main()
