@@ -14,8 +14,8 @@ import harness
 from harness import (BACKEND, KIB, MIB, ConnectionEnded, Client, Server, Sha256, children_of,
                      process_is_alive, wait_until)
 
-BANNER = (r"^ringlet \d+\.\d+\.\d+, io_uring \(kernel \d+\.\d+, liburing \d+\.\d+\), 1 worker$"
-          if BACKEND == "io_uring" else r"^ringlet \d+\.\d+\.\d+, epoll \(kernel \d+\.\d+\), 1 worker$")
+DETAILS = {"io_uring": r" \(kernel \d+\.\d+, liburing \d+\.\d+\)", "epoll": r" \(kernel \d+\.\d+\)"}
+BANNER = rf"^ringlet \d+\.\d+\.\d+, {BACKEND}{DETAILS[BACKEND]}, 1 worker$"
 
 LARGE = 64 * MIB  # far beyond what the sockets between server and client hold
 
@@ -28,12 +28,15 @@ def status_field(pid, key):
     return []
 
 
+def is_suspended(pid):
+    return all(status_field(f"{pid}/task/{task}", "State")[0] == "T"
+               for task in os.listdir(f"/proc/{pid}/task"))
+
+
 def suspend(pid):
     """Returns when every thread of the process has stopped."""
     os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: all(
-        pathlib.Path(f"/proc/{pid}/task/{task}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-        for task in os.listdir(f"/proc/{pid}/task")))
+    wait_until(lambda: is_suspended(pid))
 
 
 def begin_download(server, target):
@@ -415,7 +418,8 @@ class Logs(unittest.TestCase):
             lines = (server.directory / "access.log").read_text().splitlines()
             self.assertEqual(len(lines), 400)
             for line in lines:
-                self.assertRegex(line, r'^127\.0\.0\.1 - - \[.+\] "GET /a HTTP/1\.1" 200 5 "-" "-"$')
+                self.assertRegex(
+                    line, r'^127\.0\.0\.1 - - \[.+\] "GET /a HTTP/1\.1" 200 5 "-" "-"$')
 
     def test_error_log_in_a_file_names_what_was_not_found(self):
         with Server(settings={"error_log": '"error.log"'}) as server:
