@@ -111,18 +111,28 @@ static void tell_waits(struct root *root)
 	}
 }
 
+/* Our own shortage says nothing about the path: what was found before is as good as it was. */
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
 static void conclude(struct root *root, struct root_directory *directory, int error)
 {
-	op_init(&root->op, looked_up);
-	replace_current(root, directory);
-	note_error(root, error);
+	if (!is_shortage(error) || !root->current) {
+		replace_current(root, directory);
+		note_error(root, error);
+	}
 	tell_waits(root);
 }
 
 static void stray_closed(struct proactor *proactor, struct op *op)
 {
+	struct root *root = container_of(op, struct root, op);
+
 	(void)proactor;
-	conclude(container_of(op, struct root, op), NULL, -ENOMEM);
+	op_init(&root->op, looked_up);
+	conclude(root, NULL, -ENOMEM);
 }
 
 static void close_stray(struct root *root, int fd)

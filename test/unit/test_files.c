@@ -494,6 +494,16 @@ static void test_errors_of_open_have_their_status(void **state)
 	assert_finds("/a.txt", "inside");
 }
 
+static void test_shortage_of_descriptors_does_not_lose_the_root(void **state)
+{
+	(void)state;
+	age_root();
+	fail_opens(1, -EMFILE);
+	assert_finds("/a.txt", "inside");
+	assert_int_equal(logged_count, 0);
+	assert_int_equal(look_count_ups("/a.txt"), 0);
+}
+
 static void test_open_is_tried_again_when_paths_changed_under_it(void **state)
 {
 	(void)state;
@@ -809,6 +819,7 @@ static const struct CMUnitTest everywhere[] = {
 
 static const struct CMUnitTest simulated_only[] = {
 	AT_PLACE(test_errors_of_open_have_their_status),
+	AT_PLACE(test_shortage_of_descriptors_does_not_lose_the_root),
 	AT_PLACE(test_open_is_tried_again_when_paths_changed_under_it),
 	AT_PLACE(test_open_is_not_tried_for_ever),
 	AT_PLACE(test_failing_stat_closes_the_file),
