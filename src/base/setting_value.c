@@ -145,11 +145,25 @@ void setting_append_expected(const struct setting *setting, struct buffer *buffe
 
 /* --- parsing ------------------------------------------------------------------------------ */
 
+/* As a person would have written it. */
+static void append_as_written(struct buffer *buffer, const struct setting_value *value)
+{
+	const char *string = value->count > 0 ? value->strings[0] : "{}";
+	bool plain = string[0] != '\0';
+
+	for (const char *byte = string; *byte != '\0'; byte++)
+		plain = plain && (unsigned char)*byte > ' ' && !strchr("\"\\\x7f", *byte);
+	if (plain)
+		buffer_append_string(buffer, string);
+	else
+		setting_append_quoted(buffer, text_of(string));
+}
+
 static int reject(const struct setting_value *value, struct buffer *wrong, const char *what)
 {
 	buffer_append_string(wrong, value->setting->name);
 	buffer_append_string(wrong, " = ");
-	buffer_append_string(wrong, value->count > 0 ? value->strings[0] : "{}");
+	append_as_written(wrong, value);
 	buffer_append_string(wrong, ": ");
 	buffer_append_string(wrong, what);
 	buffer_append_string(wrong, ", expected ");
@@ -187,7 +201,7 @@ static const char *parse_number(
 	if (digits.length > 1 && digits.bytes[0] == '0')
 		return "octal numbers are not understood, no leading zero";
 	if (name.length > 0 && (name.bytes[0] == '.' || (digits.bytes[0] == '0' && !unit)))
-		return "not a whole decimal number";
+		return "not a decimal number";
 	if (!unit && name.length == 0 && digits.bytes[0] == '0')
 		unit = units; /* nothing is nothing in any unit */
 	if (!unit)

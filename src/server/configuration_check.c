@@ -175,6 +175,28 @@ static int check_value(
 
 /* --- titles -------------------------------------------------------------------------------- */
 
+/* The path of a socket is relative to the file as every other path is. */
+static int resolve_listen(struct section *listen, const char *directory)
+{
+	static const char prefix[] = "unix:";
+	const char *path = listen->title + strlen(prefix);
+	auto_free char *absolute = NULL;
+	char *title;
+	int r;
+
+	if (strncmp(listen->title, prefix, strlen(prefix)) != 0 || path[0] == '/' ||
+		path[0] == '\0')
+		return 0;
+	r = make_absolute(&absolute, directory, path);
+	if (r < 0)
+		return r;
+	if (asprintf(&title, "%s%s", prefix, absolute) < 0)
+		return -ENOMEM;
+	free((char *)listen->title);
+	listen->title = title;
+	return 0;
+}
+
 static int check_listen(const struct section *listen)
 {
 	struct address address, earlier;
@@ -258,16 +280,19 @@ static int check_prefix(const struct section *location)
 
 /* --- sections ------------------------------------------------------------------------------ */
 
-static int check_title(struct section *section)
+static int check_title(struct section *section, const char *directory)
 {
-	if (is_named(section, "listen"))
-		return check_listen(section);
+	int r;
+
+	if (is_named(section, "listen")) {
+		r = resolve_listen(section, directory);
+		return r < 0 ? r : check_listen(section);
+	}
 	if (is_named(section, "site"))
 		return check_site(section);
 	if (!configuration_is_location(section))
 		return 0;
-	int r = check_prefix(section);
-
+	r = check_prefix(section);
 	return r < 0 ? r : check_endpoint(section);
 }
 
@@ -300,7 +325,7 @@ static int add_default_location(struct section *site)
 
 static int check_section(struct section *section, const char *directory)
 {
-	int r = check_title(section);
+	int r = check_title(section, directory);
 
 	if (r == 0 && is_named(section, "site"))
 		r = add_default_location(section);

@@ -196,11 +196,25 @@ static int read_subsection(
 	return read_section(outline, child);
 }
 
-static void append_names(struct buffer *buffer, const struct setting *table)
+static void append_name(struct buffer *buffer, const char *name)
 {
-	for (; table && table->name; table++) {
-		buffer_append_string(buffer, " ");
-		buffer_append_string(buffer, table->name);
+	buffer_append_string(buffer, " ");
+	buffer_append_string(buffer, name);
+}
+
+/* What may stand in the section; of the endpoints' settings each name once. */
+static void append_names(struct buffer *buffer, const struct section *section)
+{
+	for (const struct setting *setting = section->table; setting->name; setting++)
+		append_name(buffer, setting->name);
+	if (!configuration_is_location(section))
+		return;
+	for (size_t i = 0; endpoints[i]; i++) {
+		for (const struct setting *setting = endpoints[i]->settings;
+			setting && setting->name; setting++) {
+			if (configuration_find_endpoint_setting(setting->name, NULL) == setting)
+				append_name(buffer, setting->name);
+		}
 	}
 }
 
@@ -210,9 +224,7 @@ static int complain_unknown(const struct outline *outline, const struct section 
 	struct buffer names;
 
 	buffer_init(&names, memory, sizeof(memory) - 1);
-	append_names(&names, section->table);
-	for (size_t i = 0; configuration_is_location(section) && endpoints[i]; i++)
-		append_names(&names, endpoints[i]->settings);
+	append_names(&names, section);
 	memory[names.length] = '\0';
 	if (names.length == 0)
 		return complain(outline, "unexpected %.*s in the %s of line %u, expected }",

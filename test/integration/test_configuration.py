@@ -191,6 +191,10 @@ class Paths(Case):
         self.assertIn('access_log = "/x/y"\n', text)
         self.assertIn(f'pid_file = "{self.tree}/run/pid"\n', text)
 
+    def test_sockets_are_relative_to_the_file_too(self):
+        text = self.printed('listen "unix:../run/socket" {} site "*" { root = ../www }')
+        self.assertIn(f'listen "unix:{self.tree}/run/socket" {{}}\n', text)
+
 
 class Mistakes(Case):
     def test_wrong_word(self):
@@ -211,7 +215,8 @@ class Mistakes(Case):
                 (2, "workers = 1.5", "1.5", "decimal number"),
                 (2, "workers = 0x10", "0x10", "decimal number"),
                 (2, "workers = 9999", "too large", "from 0 to 1024"),
-                (2, 'workers = ""', "decimal number"),
+                (2, 'workers = ""', 'workers = "": ', "decimal number"),
+                (6, 'log_level = "a\\nb"', r'"a\\x0Ab": ', "debug"),
                 (2, "workers = 99999999999999999999", "too large"),
                 (9, "limits { connections = 0 }", "too small", "at least 1|from 1"),
                 (9, "limits { header_bytes = 1 }", "too small", "from 1K to 1M"),

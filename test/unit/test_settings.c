@@ -115,7 +115,7 @@ static void test_a_wrong_number_says_what_is_expected(void **state)
 	assert_true(parse("size", "99999999999999999999G") == UINT64_MAX);
 	assert_non_null(strstr(message, "too large"));
 	assert_true(parse("size", "0x10") == UINT64_MAX);
-	assert_non_null(strstr(message, "not a whole decimal number"));
+	assert_non_null(strstr(message, "not a decimal number"));
 	assert_true(parse("size", "-1") == UINT64_MAX);
 	assert_non_null(strstr(message, "not a number"));
 }
