@@ -5,6 +5,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
@@ -115,4 +116,25 @@ int listener_bind(const struct address *address, bool reuse_port, int backlog)
 	if (listen(fd, backlog) < 0)
 		return -errno;
 	return take_fd(&fd);
+}
+
+/* A classic BPF program over the segment, its TCP header first (RFC 9293 §3.1): one that has SYN
+ * and not ACK among its flags, in byte 13, is dropped. */
+void listener_refuse(int fd)
+{
+	enum { FLAGS_OFFSET = 13, SYN = 0x02, ACK = 0x10 };
+	struct sock_filter instructions[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_OFFSET),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(instructions) / sizeof(instructions[0]),
+		.filter = instructions,
+	};
+
+	/* Where it is not to be had, as on an AF_UNIX socket, the gap is merely not closed. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

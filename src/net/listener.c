@@ -14,8 +14,9 @@
 
 #define RETRY_NS 100000000u
 
-/* Clients that never cease to connect must not keep a listener from stopping. */
-enum { SWEEPS_MAX = 16 };
+/* Clients that never cease to connect must not keep a listener from stopping: as many accepts as a
+ * backlog is long, even if each brings one connection only. */
+enum { SWEEPS_MAX = 4096 };
 
 static void arm(struct listener *listener)
 {

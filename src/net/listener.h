@@ -18,6 +18,11 @@ int listener_bind(const struct address *address, bool reuse_port, int backlog);
  * -EADDRINUSE, or another negative errno; -EEXIST when an AF_UNIX path is no socket. */
 int listener_check(const struct address *address);
 
+/* From now on the kernel ignores who wants to connect (over TCP), and keeps queueing those who had
+ * begun to: between the last accept and close(2) nobody can come in only to be reset.  An ignored
+ * client tries again after a second and finds the port closed, or another server. */
+void listener_refuse(int fd);
+
 struct listener;
 
 /* `fd` is the receiver's to close, by proactor_close(). */

@@ -76,6 +76,8 @@ static void drain(struct worker *worker)
 		return;
 	log_info("draining: %zu connections are open", worker->service.connection_count);
 	worker->state = WORKER_DRAINING;
+	for (size_t i = 0; i < worker->listener_count; i++)
+		listener_refuse(worker->listeners[i].listener.fd);
 	stop_listening(worker);
 	http1_service_drain(&worker->service);
 	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));

@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import socket
+import threading
 import time
 import unittest
 
@@ -259,6 +260,30 @@ class End(unittest.TestCase):
 
     def is_pending(self, pid, number):
         return int(status_field(pid, "ShdPnd")[0], 16) >> (number - 1) & 1
+
+    def test_drain_under_load_resets_nobody(self):
+        ends = []
+        with Server(settings={"workers": 2}) as server:
+            busy = [threading.Thread(target=self.ask_until_refused, args=(server, ends))
+                    for _ in range(8)]
+            for thread in busy:
+                thread.start()
+            wait_until(lambda: server.stats()["counters"]["requests"] > 100)
+            server.send_signal(signal.SIGTERM)
+            for thread in busy:
+                thread.join(harness.SECONDS)
+            self.assertEqual(server.await_exit(), 0)
+        self.assertEqual(ends, ["refused"] * 8)
+
+    def ask_until_refused(self, server, ends):
+        try:
+            while server.get("/ping", fields={"Connection": "close"}).body == b"pong":
+                pass
+            ends.append("wrong answer")
+        except ConnectionRefusedError:
+            ends.append("refused")
+        except (OSError, AssertionError) as error:
+            ends.append(repr(error))
 
     def test_drain_ends_when_its_time_is_over(self):
         with Server(sections="timeouts { drain = 300ms }") as server:
