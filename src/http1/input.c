@@ -133,6 +133,11 @@ static enum input_state accept_head(
 		http1_body_init(&active->body, 0);
 		return refuse(connection, status, active->head.why);
 	}
+	if (request->content_length != REQUEST_LENGTH_CHUNKED &&
+		request->content_length > connection->service->options.body_bytes) {
+		http1_body_init(&active->body, 0);
+		return refuse(connection, 413, "the body is longer than limits.body_bytes");
+	}
 	http1_body_init(&active->body, request->content_length);
 	connection_post_output(connection, OUTPUT_EVENT_HEAD_READ);
 	return INPUT_HOLDING;

@@ -34,6 +34,10 @@ static void wire_answered(struct exchange *exchange)
 static void wire_body_wanted(struct exchange *exchange)
 {
 	struct connection *connection = active_of(exchange)->connection;
+	uint64_t length_max = connection->service->options.body_bytes;
+
+	if (exchange->body_length_max > length_max)
+		exchange->body_length_max = length_max;
 
 	connection_post_output(connection, OUTPUT_EVENT_WANTED);
 	connection_post_input(connection, INPUT_EVENT_WANTED);

@@ -125,6 +125,16 @@ def descriptors(pid):
     return found
 
 
+def pooled_pipes(pid):
+    """Descriptors of pipes of which the process itself holds both ends."""
+    pipes = {}
+    for number, target in descriptors(pid).items():
+        if target.startswith("pipe:"):
+            pipes.setdefault(target, []).append(number)
+    return [number for ends in pipes.values() if len(ends) == 2 and max(ends) > 3
+            for number in ends]
+
+
 def _status_bytes(pid, key):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(key + ":"):
@@ -763,8 +773,12 @@ class Server:
         return workers[0]
 
     def descriptor_count(self):
-        """Of all workers together."""
-        return sum(descriptor_count(pid) for pid in self.worker_pids())
+        """Of all workers together, without the pipes that the ring keeps for the next splices."""
+        return sum(descriptor_count(pid) - len(pooled_pipes(pid)) for pid in self.worker_pids())
+
+    def pooled_pipe_count(self):
+        """Descriptors; two make a pipe."""
+        return sum(len(pooled_pipes(pid)) for pid in self.worker_pids())
 
     def resident_bytes(self):
         return sum(resident_bytes(pid) for pid in self.worker_pids())
