@@ -13,6 +13,7 @@ int run_kind_cases(void);
 int run_connection_cases(void);
 int run_file_cases(void);
 int run_pressure_cases(void);
+int run_soak_cases(void);
 int run_time_cases(void);
 int run_transfer_cases(void);
 

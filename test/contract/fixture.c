@@ -26,6 +26,12 @@ static size_t count_descriptors(void)
 	return count;
 }
 
+bool fixture_knows(const char *backend)
+{
+	return strcmp(backend, "io_uring") == 0 || strcmp(backend, "epoll") == 0 ||
+	       strcmp(backend, "simulated") == 0;
+}
+
 void fixture_choose(const char *backend, uint64_t seed)
 {
 	the_fixture = (struct fixture){ .seed = seed };

@@ -30,12 +30,12 @@ struct fixture {
 	struct proactor *proactor;
 	const struct side *side;
 	enum backend_choice choice; /* real backends */
-	uint64_t seed;              /* simulated */
-	int directory;              /* where the files are */
-	char path[64];              /* of that directory, real backends */
-	size_t open_before;         /* descriptors of the process */
-	bool turning;               /* a turn runs: done() may come */
-	void *context;              /* the case's */
+	uint64_t seed;
+	int directory;      /* where the files are */
+	char path[64];      /* of that directory, real backends */
+	size_t open_before; /* descriptors of the process */
+	bool turning;       /* a turn runs: done() may come */
+	void *context;      /* the case's */
 };
 
 /* The other end of a connection. */
@@ -82,6 +82,7 @@ extern const struct side real_side, simulated_side;
 /* For cmocka: each case has a proactor of its own, and has closed everything when it ends. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+bool fixture_knows(const char *backend);
 void fixture_choose(const char *backend, uint64_t seed);
 
 /* Opens the proactor anew, with other options; nothing may be active or open. */
