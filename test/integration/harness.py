@@ -665,8 +665,9 @@ class Server:
         self._stderr = _Output(self.process.stderr, DEBUG)
 
     def await_ready(self):
-        match = self._stderr.await_line(r"^ready: (\S+)", self.seconds)
-        if port := re.search(r":(\d+)/?$", match[1]):
+        """The port is that of the first address, if it has one."""
+        match = self._stderr.await_line(r"^ready: (.*)", self.seconds)
+        if port := re.search(r"http://[^/\s]*:(\d+)/", match[1]):
             self.port = int(port[1])
 
     def send_signal(self, number):
