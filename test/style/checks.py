@@ -378,6 +378,8 @@ def headers_are_self_contained(directory, paths):
             [*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Werror",
              "-Isrc", "-include", path, "-x", "c", "/dev/null"],
             cwd=directory, capture_output=True, text=True, timeout=60)
+        if "liburing.h: No such file" in done.stderr:
+            continue  # a build without io_uring
         if done.returncode != 0:
             yield f"{path}:1: does not compile alone: {done.stderr[:300]}"
 
