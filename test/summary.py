@@ -18,11 +18,15 @@ import sys
 GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 
 
+DETAIL_LINES_MAX = 60
+
+
 class Count:
     def __init__(self):
         self.passed = 0
         self.failures = []  # sentences
         self.skips = []
+        self.details = {}   # of a failure: what its case said
 
     def skip(self, name, reason):
         if not reason:
@@ -34,6 +38,12 @@ class Count:
 
     def line(self):
         return f"{self.passed} passed, {len(self.failures)} failed, {len(self.skips)} skipped"
+
+
+def diagnostics(output):
+    """The comment lines that follow a case: meson shows them to nobody."""
+    comment = re.match(r"(\n#.*)*", output)[0]
+    return comment.strip().splitlines()[-DETAIL_LINES_MAX:]
 
 
 def count_tap(count, program, output):
@@ -48,6 +58,7 @@ def count_tap(count, program, output):
         case = f"{program}: {name.strip()}"
         if match[1]:
             count.failures.append(case)
+            count.details[case] = diagnostics(output[match.end():])
         elif directive.upper().startswith("SKIP"):
             count.skip(case, directive[4:].strip())
         else:
@@ -122,6 +133,8 @@ def main():
         count = count_log(log)
     for failure in count.failures:
         print(f"failed: {failure}")
+        for line in count.details.get(failure, ()):
+            print(f"    {line.removeprefix('#').strip(chr(10))}")
     for skip in count.skips:
         print(f"skipped: {skip}")
     print(count.line())

@@ -161,19 +161,16 @@ if worker == 0:
     os.close(writer)
     os.read(reader, 1)
     os._exit(0)
-def stop(*_):
-    os.kill(worker, signal.SIGKILL)
-    print(os.environ.get("FAKE_LAST_WORD", "bye"), file=sys.stderr, flush=True)
-    os._exit(int(os.environ.get("FAKE_EXIT_CODE", "0")))
-signal.signal(signal.SIGINT, stop)
-signal.signal(signal.SIGTERM, stop)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 if os.environ.get("FAKE_ERROR"):
     sys.exit(os.environ["FAKE_ERROR"])
 print("serving www", file=sys.stderr)
 print(f"ready: http://localhost:{listener.getsockname()[1]}/   (Ctrl-C stops)",
       file=sys.stderr, flush=True)
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGINT, signal.SIGTERM})
+os.kill(worker, signal.SIGKILL)
+print(os.environ.get("FAKE_LAST_WORD", "bye"), file=sys.stderr, flush=True)
+os._exit(int(os.environ.get("FAKE_EXIT_CODE", "0")))
 """
 
 

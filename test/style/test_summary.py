@@ -61,6 +61,10 @@ class TheCount(unittest.TestCase):
         self.assert_count(count("1..3\nok 1 - a\nok 2 - b # SKIP no IPv6 here\nnot ok 3 - c\n",
                                 "FAIL", 1), "1 passed, 1 failed, 1 skipped")
 
+    def test_what_a_failed_case_said_is_kept(self):
+        counted = count("1..2\nnot ok 1 - a\n# first\n#\n# second\nok 2 - b\n# other\n", "FAIL", 1)
+        self.assertEqual(counted.details, {"unit / text: a": ["# first", "#", "# second"]})
+
     def test_tap_case_that_never_ended_is_a_failure(self):
         self.assert_count(count("1..3\nok 1 - a\n", "TIMEOUT", -15),
                           "1 passed, 2 failed, 0 skipped")
