@@ -19,6 +19,8 @@ GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 
 
 DETAIL_LINES_MAX = 60
+MISSING_RING = re.compile(r"\b(no|without) io_?uring|io_?uring(_setup)? (is|was|says|cannot|not|lacks"
+                          r"|missing|refused|unavailable|absent)\b", re.IGNORECASE)
 
 
 class Count:
@@ -31,7 +33,7 @@ class Count:
     def skip(self, name, reason):
         if not reason:
             self.failures.append(f"{name}: skipped without a reason")
-        elif re.search(r"io_?uring", reason, re.IGNORECASE):
+        elif MISSING_RING.search(reason):
             self.failures.append(f"{name}: {reason} (a failure, not a skip)")
         else:
             self.skips.append(f"{name}: {reason}")

@@ -62,7 +62,8 @@ class TheCount(unittest.TestCase):
                                 "FAIL", 1), "1 passed, 1 failed, 1 skipped")
 
     def test_what_a_failed_case_said_is_kept(self):
-        counted = count("1..2\nnot ok 1 - a\n# first\n#\n# second\nok 2 - b\n# other\n", "FAIL", 1)
+        counted = count("1..2\nnot ok 1 - a\n# first\n#\n# second\nok 2 - b\n# other\n",
+                        "FAIL", 1)
         self.assertEqual(counted.details, {"unit / text: a": ["# first", "#", "# second"]})
 
     def test_tap_case_that_never_ended_is_a_failure(self):
@@ -80,8 +81,14 @@ class TheCount(unittest.TestCase):
         self.assert_count(count(cmocka(("a", "SKIPPED"))), "0 passed, 1 failed, 0 skipped")
 
     def test_missing_io_uring_is_a_failure(self):
-        self.assert_count(count("1..1\nok 1 - a # SKIP io_uring says EPERM\n"),
-                          "0 passed, 1 failed, 0 skipped")
+        for reason in ("io_uring says EPERM", "no io_uring here", "io_uring is not available",
+                       "io_uring_setup says ENOSYS", "io_uring missing"):
+            self.assert_count(count(f"1..1\nok 1 - a # SKIP {reason}\n"),
+                              "0 passed, 1 failed, 0 skipped")
+
+    def test_case_that_is_not_for_this_backend_may_be_skipped(self):
+        self.assert_count(count("1..1\nok 1 - a # SKIP for io_uring alone\n"),
+                          "0 passed, 0 failed, 1 skipped")
 
     def test_whole_program_may_be_skipped(self):
         self.assert_count(count("no IPv6 here\n", "SKIP", 77), "0 passed, 0 failed, 1 skipped")
