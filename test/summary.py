@@ -19,8 +19,9 @@ GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 
 
 DETAIL_LINES_MAX = 60
-MISSING_RING = re.compile(r"\b(no|without) io_?uring|io_?uring(_setup)? (is|was|says|cannot|not|lacks"
-                          r"|missing|refused|unavailable|absent)\b", re.IGNORECASE)
+MISSING_RING = re.compile(
+    r"\b(no|without) io_?uring|io_?uring(_setup)? (is|was|says|cannot|not|lacks|missing|refused"
+    r"|unavailable|absent)\b", re.IGNORECASE)
 
 
 class Count:
