@@ -13,7 +13,7 @@ from harness import Server  # noqa: E402
 
 GET_PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
-# What a response to each of these must say, and that nothing follows it (RFC 9112 §2.2, §3, §5, §6).
+# What a response to each of these must say; nothing may follow it (RFC 9112 §2.2, §3, §5, §6).
 REFUSED = {
     "bare LF": (b"GET / HTTP/1.1\nHost: x\n\n", 400),
     "bare LF behind a field": (b"GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400),
