@@ -26,6 +26,9 @@
 /* How long a worker that was told to stop waits for its last ops. */
 #define STOP_NS (1 * SECOND_NS)
 
+/* How long a draining worker still accepts clients whose connecting had begun: a round trip. */
+#define REFUSAL_NS (200 * MILLISECOND_NS)
+
 enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
 
 struct worker_listener {
@@ -49,6 +52,7 @@ struct worker {
 	struct log_writer error_log, access_log;
 	int signals;
 	struct op signalled;
+	struct op refused; /* REFUSAL_NS passed */
 	struct op drained; /* timeouts.drain passed */
 	struct op stopped; /* STOP_NS passed */
 };
@@ -64,8 +68,18 @@ static void end_if_done(struct worker *worker)
 
 static void stop_listening(struct worker *worker)
 {
-	for (size_t i = 0; i < worker->listener_count; i++)
-		listener_stop(&worker->listeners[i].listener);
+	for (size_t i = 0; i < worker->listener_count; i++) {
+		struct listener *listener = &worker->listeners[i].listener;
+
+		if (!listener->stopping)
+			listener_stop(listener);
+	}
+}
+
+static void on_refused(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	stop_listening(container_of(op, struct worker, refused));
 }
 
 static void drain(struct worker *worker)
@@ -78,21 +92,17 @@ static void drain(struct worker *worker)
 	worker->state = WORKER_DRAINING;
 	for (size_t i = 0; i < worker->listener_count; i++)
 		listener_refuse(worker->listeners[i].listener.fd);
-	stop_listening(worker);
 	http1_service_drain(&worker->service);
+	proactor_timeout(worker->proactor, &worker->refused, REFUSAL_NS);
 	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));
-	end_if_done(worker);
 }
 
 static void stop(struct worker *worker)
 {
-	enum worker_state before = worker->state;
-
-	if (before == WORKER_STOPPING)
+	if (worker->state == WORKER_STOPPING)
 		return;
 	worker->state = WORKER_STOPPING;
-	if (before == WORKER_SERVING)
-		stop_listening(worker);
+	stop_listening(worker);
 	http1_service_stop(&worker->service);
 	proactor_timeout(worker->proactor, &worker->stopped, STOP_NS);
 	end_if_done(worker);
@@ -105,8 +115,9 @@ static void on_drained(struct proactor *proactor, struct op *op)
 	(void)proactor;
 	if (op->result == -ECANCELED || worker->state == WORKER_STOPPING)
 		return;
-	log_warning(
-		"timeouts.drain passed: closing %zu connections", worker->service.connection_count);
+	if (worker->service.connection_count > 0)
+		log_warning("timeouts.drain passed: closing %zu connections",
+			worker->service.connection_count);
 	stop(worker);
 }
 
@@ -425,6 +436,7 @@ static void worker_close(struct worker *worker, int exit_code)
 	if (!worker->proactor)
 		return;
 	proactor_cancel(worker->proactor, &worker->signalled);
+	proactor_cancel(worker->proactor, &worker->refused);
 	proactor_cancel(worker->proactor, &worker->drained);
 	proactor_cancel(worker->proactor, &worker->stopped);
 	if (worker->service.connection_count == 0)
@@ -452,6 +464,7 @@ static void worker_init(struct worker *worker, struct server *server, unsigned s
 	};
 	router_init(&worker->router);
 	op_init(&worker->signalled, on_signalled);
+	op_init(&worker->refused, on_refused);
 	op_init(&worker->drained, on_drained);
 	op_init(&worker->stopped, on_stopped);
 	snprintf(speaker, sizeof(speaker), "worker=%u", slot + 1);
