@@ -441,6 +441,36 @@ static void test_5_a_cancelled_open_leaks_no_descriptor(void **state)
 	assert_int_equal(call.done_count, 100);
 }
 
+/* Nothing may write into a buffer once its op is over. */
+static void test_6_a_cancelled_read_leaves_the_memory_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	enum { COUNT = 16, LENGTH = 1 << 20 };
+	struct call *reads = calloc(COUNT, sizeof(*reads));
+	char *bytes = malloc((size_t)COUNT * LENGTH);
+	int file;
+
+	make_pattern_file(fixture, "file", 0, (size_t)COUNT * LENGTH);
+	file = open_name(fixture, "file", O_RDONLY);
+	for (int i = 0; i < COUNT; i++) {
+		call_init(&reads[i], fixture);
+		proactor_read(fixture->proactor, &reads[i].op, file, bytes + i * LENGTH, LENGTH,
+			(uint64_t)i * LENGTH);
+	}
+	turn(fixture, 0);
+	for (int i = 0; i < COUNT; i++)
+		proactor_cancel(fixture->proactor, &reads[i].op);
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
+	memset(bytes, 0x55, (size_t)COUNT * LENGTH);
+	settle(fixture);
+	for (size_t i = 0; i < (size_t)COUNT * LENGTH; i++)
+		assert_true(bytes[i] == 0x55);
+	close_fd(fixture, file);
+	free(bytes);
+	free(reads);
+}
+
 int run_cancel_cases(void)
 {
 	const struct CMUnitTest cancelling[] = {
@@ -455,6 +485,7 @@ int run_cancel_cases(void)
 		contract_case(test_5_moved_of_a_cancelled_send_is_true),
 		contract_case(test_5_after_a_cancelled_poll_the_event_is_still_there),
 		contract_case(test_5_a_cancelled_open_leaks_no_descriptor),
+		contract_case(test_6_a_cancelled_read_leaves_the_memory_alone),
 	};
 
 	return cmocka_run_group_tests(cancelling, NULL, NULL);

@@ -46,6 +46,38 @@ static void test_accept_delivers_every_connection(void **state)
 	free(peers);
 }
 
+static void accept_again(struct call *call)
+{
+	if (call->fd_count < call->wanted)
+		proactor_accept(call->fixture->proactor, &call->op, call->op.fd);
+}
+
+static void test_accept_goes_on_when_done_asks_for_more(void **state)
+{
+	struct fixture *fixture = *state;
+	enum { COUNT = 80 };
+	struct peer *peers = calloc(COUNT, sizeof(*peers));
+	int listener = fixture->side->listen(fixture);
+	struct call accept;
+
+	call_init(&accept, fixture);
+	accept.then = accept_again;
+	accept.wanted = COUNT;
+	proactor_accept(fixture->proactor, &accept.op, listener);
+	for (int i = 0; i < COUNT; i++) {
+		fixture->side->connect(fixture, &peers[i], listener);
+		if (i % 7 == 0)
+			turn(fixture, 0);
+	}
+	turn_until (fixture, accept.fd_count == COUNT)
+		;
+	close_accepted(fixture, &accept);
+	for (int i = 0; i < COUNT; i++)
+		peer_close(&peers[i]);
+	close_fd(fixture, listener);
+	free(peers);
+}
+
 static void test_accepted_descriptors_do_not_block_and_are_not_inherited(void **state)
 {
 	struct fixture *fixture = *state;
@@ -508,6 +540,7 @@ int run_connection_cases(void)
 {
 	const struct CMUnitTest connections[] = {
 		contract_case(test_accept_delivers_every_connection),
+		contract_case(test_accept_goes_on_when_done_asks_for_more),
 		contract_case(test_accepted_descriptors_do_not_block_and_are_not_inherited),
 		contract_case(test_5_a_cancelled_accept_loses_no_connection),
 		contract_case(test_accept_without_descriptors_fails_and_recovers),

@@ -228,6 +228,30 @@ static void test_a_hundred_pieces_of_work_all_end(void **state)
 	free(works);
 }
 
+static void test_5_cancelled_work_ends_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct work *works = calloc(100, sizeof(*works));
+
+	for (int i = 0; i < 100; i++) {
+		works[i].number = i;
+		call_init(&works[i].call, fixture);
+		proactor_work(fixture->proactor, &works[i].call.op, square, &works[i]);
+		if (i % 10 == 9)
+			turn(fixture, 0);
+		proactor_cancel(fixture->proactor, &works[i / 2].call.op);
+	}
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
+	for (int i = 0; i < 100; i++) {
+		int64_t result = works[i].call.result;
+
+		assert_int_equal(works[i].call.done_count, 1);
+		assert_true(result == i * i || (i < 50 && result == -ECANCELED));
+	}
+	free(works);
+}
+
 /* --- the loop ----------------------------------------------------------------------------- */
 
 static void stop_loop(struct call *call)
@@ -250,6 +274,105 @@ static void test_stop_ends_run(void **state)
 	fixture->turning = false;
 	assert_int_equal(first.done_count, 1);
 	assert_int_equal(second.done_count, 1);
+}
+
+/* Waits for a timeout, and counts how often the loop turned meanwhile. */
+static void assert_does_not_spin(struct fixture *fixture)
+{
+	unsigned turn_count = 0;
+	struct call timeout;
+
+	settle(fixture);
+	call_init(&timeout, fixture);
+	proactor_timeout(fixture->proactor, &timeout.op, 20 * MILLISECOND_NS);
+	for (; timeout.done_count == 0; turn_count++)
+		turn(fixture, PROACTOR_WAIT_FOREVER);
+	assert_true(turn_count < 8);
+}
+
+static void test_waiting_does_not_spin(void **state)
+{
+	assert_does_not_spin(*state);
+}
+
+static void test_bytes_that_nobody_asked_for_do_not_make_it_spin(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call receive;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	call_init(&receive, fixture);
+	peer_write(&peer, "x", 1);
+	assert_int_equal(receive_until(&receive, fd, 1), 1);
+	peer_write(&peer, "more", 4);
+	assert_does_not_spin(fixture);
+	peer_write(&peer, "more", 4);
+	assert_does_not_spin(fixture);
+	call_reset(&receive);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_a_peer_that_is_gone_does_not_make_it_spin(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call receive;
+	struct peer ended, gone;
+	int fds[2] = { make_pair(fixture, &ended), make_pair(fixture, &gone) };
+
+	call_init(&receive, fixture);
+	peer_write(&ended, "x", 1);
+	assert_int_equal(receive_until(&receive, fds[0], 1), 1);
+	peer_write(&gone, "x", 1);
+	assert_int_equal(receive_until(&receive, fds[1], 2), 2);
+	peer_end(&ended);
+	peer_reset(&gone);
+	assert_does_not_spin(fixture);
+	call_reset(&receive);
+	peer_close(&ended);
+	close_fd(fixture, fds[0]);
+	close_fd(fixture, fds[1]);
+}
+
+static void test_connections_that_nobody_accepts_do_not_make_it_spin(void **state)
+{
+	struct fixture *fixture = *state;
+	int listener = fixture->side->listen(fixture), fd;
+	struct peer peers[3];
+
+	fixture->side->connect(fixture, &peers[0], listener);
+	fd = accept_one(fixture, listener);
+	for (int i = 1; i < 3; i++) {
+		fixture->side->connect(fixture, &peers[i], listener);
+		assert_does_not_spin(fixture);
+	}
+	close_fd(fixture, listener);
+	close_fd(fixture, fd);
+	for (int i = 0; i < 3; i++)
+		peer_close(&peers[i]);
+}
+
+static void test_a_parked_send_does_not_make_it_spin(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t length = 4 << 20;
+	char *bytes = pattern_new(0, length);
+	struct iovec vector = { bytes, length };
+	struct call send;
+	struct peer peer;
+	int fd = make_small_pair(fixture, &peer);
+
+	call_init(&send, fixture);
+	proactor_send(fixture->proactor, &send.op, fd, &vector, 1, false);
+	turn_until (fixture, send.op.moved > 0)
+		;
+	assert_does_not_spin(fixture);
+	proactor_cancel(fixture->proactor, &send.op);
+	assert_int_equal(finish(&send), -ECANCELED);
+	free(bytes);
+	peer_close(&peer);
+	close_fd(fixture, fd);
 }
 
 static bool submitting;
@@ -367,7 +490,13 @@ int run_time_cases(void)
 		contract_case(test_many_wakes_end_one_await),
 		contract_case(test_work_runs_beside_the_loop_and_returns_its_value),
 		contract_case(test_a_hundred_pieces_of_work_all_end),
+		contract_case(test_5_cancelled_work_ends_once),
 		contract_case(test_stop_ends_run),
+		contract_case(test_waiting_does_not_spin),
+		contract_case(test_bytes_that_nobody_asked_for_do_not_make_it_spin),
+		contract_case(test_a_peer_that_is_gone_does_not_make_it_spin),
+		contract_case(test_connections_that_nobody_accepts_do_not_make_it_spin),
+		contract_case(test_a_parked_send_does_not_make_it_spin),
 		contract_case(test_2_done_never_runs_inside_a_submit),
 		contract_case(test_6_an_op_may_be_freed_by_its_done),
 		contract_case(test_6_a_done_may_submit_its_op_anew),
