@@ -144,7 +144,8 @@ class Misbehaviour(unittest.TestCase):
                     list(pool.map(visit, range(32)))
                 harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
 
-            for _ in range(2):
+            # Until the pools have what so many clients at once need.
+            for _ in range(5):
                 one_round()
             before = server.anonymous_bytes()
             descriptors = server.descriptor_count()
