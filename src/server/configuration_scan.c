@@ -63,10 +63,15 @@ static int skip_block_comment(struct scanner *scanner)
 	return 0;
 }
 
+static bool is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static int skip_blanks(struct scanner *scanner)
 {
 	while (!is_at_end(scanner)) {
-		if (strchr(" \t\r\n", current_byte(scanner)) && current_byte(scanner) != '\0') {
+		if (is_blank(current_byte(scanner))) {
 			blank_byte(scanner);
 		} else if (is_at(scanner, "#") || is_at(scanner, "//")) {
 			skip_line_comment(scanner);
@@ -90,36 +95,58 @@ static bool is_variable_byte(char byte)
 	       (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/* "${NAME}" or "${NAME:-default}": passes it. */
-static int scan_variable(struct scanner *scanner)
+enum { VARIABLE_NAME_LENGTH_MAX = 127 };
+
+struct variable {
+	struct text name;
+	bool has_default;
+	size_t length; /* of all of it, the braces included */
+};
+
+/* "${NAME}" or "${NAME:-default}", at the start of the text.  A default with a quote, a brace or
+ * the end of a line in it is a variable whose own brace was forgotten. */
+static bool find_variable(struct variable *variable, struct text text)
 {
-	struct text rest = { scanner->bytes + scanner->position,
-		scanner->length - scanner->position };
-	struct text whole = text_first(rest, text_find(rest, '}') + 1);
-	struct text inside = text_from(text_first(whole, whole.length - 1), 2);
-	char name[128];
+	struct text inside = text_from(text_first(text, text_find(text, '}')), 2);
 	size_t length = 0;
 
 	while (length < inside.length && is_variable_byte(inside.bytes[length]))
 		length++;
-	for (size_t i = 0; i < inside.length; i++) {
-		if (strchr("\n\"'{", inside.bytes[i]))
-			inside.length = whole.length = 0;
-	}
-	if (whole.length == 0 || whole.bytes[whole.length - 1] != '}' || length == 0 ||
-		length >= sizeof(name))
-		return complain(scanner, "broken variable, expected ${NAME} or ${NAME:-default}");
-	memcpy(name, inside.bytes, length);
-	name[length] = '\0';
+	variable->name = text_first(inside, length);
+	variable->length = inside.length + 3;
 	inside = text_from(inside, length);
-	if (inside.length > 0 && !text_starts_with(inside, text_literal(":-")))
+	variable->has_default = text_starts_with(inside, text_literal(":-"));
+	for (size_t i = 0; i < inside.length; i++) {
+		if (strchr("\n\"'{", inside.bytes[i])) /* or a NUL */
+			return false;
+	}
+	return variable->length <= text.length && length > 0 &&
+	       length <= VARIABLE_NAME_LENGTH_MAX && (variable->has_default || inside.length == 0);
+}
+
+static bool is_set(const struct variable *variable)
+{
+	char name[VARIABLE_NAME_LENGTH_MAX + 1];
+
+	memcpy(name, variable->name.bytes, variable->name.length);
+	name[variable->name.length] = '\0';
+	return getenv(name) != NULL;
+}
+
+static int scan_variable(struct scanner *scanner)
+{
+	struct text rest = { scanner->bytes + scanner->position,
+		scanner->length - scanner->position };
+	struct variable variable;
+
+	if (!find_variable(&variable, rest))
 		return complain(scanner, "broken variable, expected ${NAME} or ${NAME:-default}");
-	if (inside.length == 0 && !getenv(name))
+	if (!variable.has_default && !is_set(&variable))
 		return complain(scanner,
-			"the variable %s is not set, expected it in the environment or a default "
-			"as in ${%s:-default}",
-			name, name);
-	scanner->position += whole.length;
+			"the variable %.*s is not set, expected it in the environment or a default "
+			"as in ${%.*s:-default}",
+			TEXT_ARGUMENTS(variable.name), TEXT_ARGUMENTS(variable.name));
+	scanner->position += variable.length;
 	return 0;
 }
 
