@@ -20,7 +20,7 @@ GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 
 DETAIL_LINES_MAX = 60
 MISSING_RING = re.compile(
-    r"\b(no|without) io_?uring|io_?uring(_setup)? (is|was|says|cannot|not|lacks|missing|refused"
+    r"\bno io_?uring|io_?uring(_setup)? (is|was|says|cannot|not|lacks|missing|refused"
     r"|unavailable|absent)\b", re.IGNORECASE)
 
 
