@@ -194,6 +194,40 @@ static void test_closing_a_listener_leaks_no_connection(void **state)
 		peer_close(&peers[i]);
 }
 
+struct latecomers {
+	int listener;
+	struct peer peers[5];
+};
+
+static void connect_latecomers(struct call *call)
+{
+	struct latecomers *late = call->fixture->context;
+
+	for (int i = 0; i < 5; i++)
+		call->fixture->side->connect(call->fixture, &late->peers[i], late->listener);
+}
+
+static void test_closing_a_listener_leaks_no_latecomer(void **state)
+{
+	struct fixture *fixture = *state;
+	struct latecomers late = { .listener = fixture->side->listen(fixture) };
+	struct peer peer;
+	struct call accept;
+
+	fixture->context = &late;
+	call_init(&accept, fixture);
+	accept.then = connect_latecomers;
+	proactor_accept(fixture->proactor, &accept.op, late.listener);
+	turn(fixture, 0);
+	fixture->side->connect(fixture, &peer, late.listener);
+	finish(&accept);
+	close_fd(fixture, late.listener);
+	close_accepted(fixture, &accept);
+	peer_close(&peer);
+	for (int i = 0; i < 5; i++)
+		peer_close(&late.peers[i]);
+}
+
 /* --- peers that go away ------------------------------------------------------------------- */
 
 static void test_a_reset_ends_a_waiting_receive(void **state)
@@ -350,7 +384,7 @@ static void test_the_end_is_told_to_every_receive(void **state)
 	close_fd(fixture, fd);
 }
 
-/* SIGPIPE has its default action in this process: it would end it. */
+/* The process leaves SIGPIPE at its default action, which would end it. */
 static void test_sending_to_a_closed_peer_fails_without_a_signal(void **state)
 {
 	struct fixture *fixture = *state;
@@ -546,6 +580,7 @@ int run_connection_cases(void)
 		contract_case(test_accept_without_descriptors_fails_and_recovers),
 		contract_case(test_accept_delivers_what_descriptors_allow),
 		contract_case(test_closing_a_listener_leaks_no_connection),
+		contract_case(test_closing_a_listener_leaks_no_latecomer),
 		contract_case(test_a_reset_ends_a_waiting_receive),
 		contract_case(test_a_reset_is_told_to_the_next_receive),
 		contract_case(test_a_reset_between_two_receives_is_told),
