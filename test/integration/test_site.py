@@ -1,0 +1,94 @@
+"""The demonstration site, served by the sample configuration: what its pages promise is there.
+
+The quick look of a first visitor: every link leads somewhere, nothing comes from elsewhere."""
+
+import html.parser
+import pathlib
+import re
+import sys
+import unittest
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+
+WWW = harness.TREE / "www"
+
+# Links that are there to show what is refused.
+REFUSED = {"/nothing-here": 404, "/static/": 403, "/dynamic": 301}
+
+
+class Links(html.parser.HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for name, value in attributes if name in ("href", "src", "action")]
+
+
+def links_of(response):
+    media_type, text = response.field("Content-Type"), response.body.decode()
+    if media_type.startswith("text/html"):
+        return Links(text).found
+    if media_type.startswith("text/css"):
+        return re.findall(r"url\(['\"]?([^)'\"]+)", text) + re.findall(r"@import\s+\S+", text)
+    return []
+
+
+class TheSite(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sample = (harness.TREE / "docs" / "ringlet.conf").read_text()
+        sample = 'listen "127.0.0.1:0" {}\n' + re.sub(r'(?m)^listen ".*$', "", sample)
+        assert '"../www"' in sample
+        cls.server = harness.Server(configuration=sample.replace("../www", str(WWW)), root=WWW)
+        cls.server.__enter__()
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+
+    def test_every_link_leads_where_it_says(self):
+        seen, waiting = {}, ["/"]
+        while waiting:
+            path = waiting.pop()
+            if path in seen:
+                continue
+            response = seen[path] = self.server.get(path)
+            with self.subTest(path):
+                self.assertEqual(response.status, REFUSED.get(path, 200))
+            if response.status == 200:
+                for link in links_of(response):
+                    with self.subTest(page=path, link=link):
+                        self.assertFalse(urllib.parse.urlsplit(link).netloc, "from elsewhere")
+                    waiting.append(urllib.parse.urljoin(path, link))
+        self.assertLessEqual(set(REFUSED), set(seen))
+        self.assertIn("/dynamic/counting.txt", seen)
+
+    def test_every_file_is_served_whole_with_its_type(self):
+        types = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+                 ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+                 ".txt": "text/plain; charset=utf-8"}
+        for file in sorted(path for path in WWW.rglob("*") if path.is_file()):
+            target = "/" + str(file.relative_to(WWW))
+            with self.subTest(target):
+                response = self.server.get(target)
+                self.assertEqual(response.body, file.read_bytes())
+                self.assertEqual(response.field("Content-Type").split(";")[0],
+                                 types[file.suffix].split(";")[0])
+
+    def test_pages_fit_a_phone_and_the_dark(self):
+        for file in sorted(WWW.rglob("*.html")):
+            with self.subTest(file.name):
+                page = file.read_text()
+                self.assertIn('name="viewport"', page)
+                self.assertIn('name="color-scheme" content="light dark"', page)
+        self.assertIn("prefers-color-scheme: dark", (WWW / "static" / "style.css").read_text())
+
+    def test_error_is_plain(self):
+        response = self.server.get("/nothing-here")
+        self.assertEqual(response.body, b"404 Not Found\n")
+        self.assertEqual(response.field("Content-Type").split(";")[0], "text/plain")
+
+
+if __name__ == "__main__":
+    harness.main()
