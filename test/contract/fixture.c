@@ -199,6 +199,19 @@ int64_t finish(struct call *call)
 	return call->result;
 }
 
+void turn_until_parked(struct call *call)
+{
+	uint64_t moved = 0;
+
+	turn_until (call->fixture, call->op.moved > 0)
+		;
+	do {
+		moved = call->op.moved;
+		settle(call->fixture);
+		assert_true(op_is_active(&call->op));
+	} while (moved != call->op.moved);
+}
+
 int open_name(struct fixture *fixture, const char *name, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC };

@@ -133,6 +133,9 @@ void call_reset(struct call *call);
 /* Turns until the call is done, which it must be once; its result. */
 int64_t finish(struct call *call);
 
+/* Turns until the send or sendfile has begun to move and moves no further; it must not end. */
+void turn_until_parked(struct call *call);
+
 /* Short forms for what is only a means: they run an op and return its result. */
 int open_name(struct fixture *fixture, const char *name, int flags);
 int64_t read_at(struct fixture *fixture, int fd, void *bytes, size_t length, uint64_t offset);

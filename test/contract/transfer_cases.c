@@ -5,20 +5,6 @@
 
 /* --- send --------------------------------------------------------------------------------- */
 
-/* Turns until the op has begun to move and moves no further. */
-static void turn_until_parked(struct call *call)
-{
-	uint64_t moved = 0;
-
-	turn_until (call->fixture, call->op.moved > 0)
-		;
-	do {
-		moved = call->op.moved;
-		settle(call->fixture);
-		assert_true(op_is_active(&call->op));
-	} while (moved != call->op.moved);
-}
-
 static void test_4_send_of_8_MiB_through_small_buffers(void **state)
 {
 	struct fixture *fixture = *state;
