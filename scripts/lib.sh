@@ -61,6 +61,7 @@ need_for_testing() {
 	need libcmocka-dev has_library cmocka
 	need clang-format has_command clang-format
 	need scdoc has_command scdoc
+	need strace has_command strace
 }
 
 as_root() {

@@ -24,10 +24,12 @@ class Peer:
         self.listener.settimeout(harness.SECONDS)
         self.address = self.listener.getsockname()
         self.answer, self.is_reset = answer, reset
+        self.is_awaited = threading.Event()  # a connect that is still under way must not be reset
         self.thread = threading.Thread(target=self.play, daemon=True)
 
     def play(self):
         connection, _ = self.listener.accept()
+        self.is_awaited.wait(harness.SECONDS)
         with connection:
             connection.sendall(self.answer)
             if self.is_reset:
@@ -35,7 +37,9 @@ class Peer:
 
     def __enter__(self):
         self.thread.start()
-        return harness.Client(self.address, seconds=5)
+        client = harness.Client(self.address, seconds=5)
+        self.is_awaited.set()
+        return client
 
     def __exit__(self, *error):
         self.thread.join(harness.SECONDS)
