@@ -33,29 +33,42 @@ static void probe_and_tell(const struct user *user, int fd)
 	_exit(write(fd, &probe, sizeof(probe)) == sizeof(probe) ? 0 : 1);
 }
 
-static void probe_as_worker(struct uring_probe *probe, const struct user *user)
+static int fork_probe(int *answers, const struct user *user)
 {
 	int ends[2];
-	ssize_t length;
 	pid_t child;
 
-	*probe = (struct uring_probe){ .error = -ECHILD };
-	snprintf(probe->reason, sizeof(probe->reason), "the process that tried io_uring failed");
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
+		return -errno;
 	child = fork();
 	if (child == 0)
 		probe_and_tell(user, ends[1]);
 	close(ends[1]);
-	if (child > 0) {
-		struct uring_probe told;
+	if (child < 0) {
+		int error = -errno;
 
-		length = read(ends[0], &told, sizeof(told));
-		if (length == sizeof(told))
-			*probe = told;
+		close(ends[0]);
+		return error;
+	}
+	*answers = ends[0];
+	return child;
+}
+
+static void probe_as_worker(struct uring_probe *probe, const struct user *user)
+{
+	int answers, child = fork_probe(&answers, user);
+	ssize_t length = 0;
+
+	if (child > 0) {
+		length = read(answers, probe, sizeof(*probe));
+		close(answers);
 		waitpid(child, NULL, 0);
 	}
-	close(ends[0]);
+	if (length == sizeof(*probe))
+		return;
+	*probe = (struct uring_probe){ .error = child < 0 ? child : -ECHILD };
+	snprintf(probe->reason, sizeof(probe->reason), "io_uring could not be tried: %s",
+		child < 0 ? strerror(-child) : "the process that did so died");
 }
 
 /* --- the first line ----------------------------------------------------------------------- */

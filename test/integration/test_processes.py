@@ -518,6 +518,22 @@ class Descriptors(unittest.TestCase):
                 for client in served:
                     client.close()
 
+    def test_start_that_lacks_descriptors_serves_or_says_why(self):
+        outcomes = set()
+        for limit in range(5, 15):
+            server = Server(settings={"workers": 2}, before_exec=harness.limit_descriptors(limit))
+            server.start()
+            wait_until(lambda: server.process.poll() is not None or "ready:" in server.stderr)
+            served = "ready:" in server.stderr
+            server.stop() if served else server.await_exit()
+            self.assertEqual(server.exit_code, 0 if served else 1, server.stderr)
+            if not served:
+                self.assertRegex(server.stderr, "Too many open files|EMFILE")
+            server.assert_sound()
+            server._remove()
+            outcomes.add(served)
+        self.assertEqual(outcomes, {False, True})
+
     def test_soft_limit_is_raised_to_the_hard_one(self):
         with Server(before_exec=harness.limit_descriptors(64, 4096)) as server:
             limits = pathlib.Path(f"/proc/{server.worker_pid()}/limits").read_text()
