@@ -5,6 +5,7 @@ const struct endpoint *const endpoints[] = {
 	&static_endpoint,
 	&dynamic_endpoint,
 	&ping_endpoint,
+	&echo_endpoint,
 	&stats_endpoint,
 	NULL,
 };

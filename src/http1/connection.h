@@ -40,6 +40,7 @@ struct active {
 	uint64_t body_length; /* of the response body handed to the stream so far */
 	unsigned gathered_count;
 	bool exchanging;     /* between HEAD_READ and the exchange's end */
+	bool delivering;     /* the endpoint's sink is receiving bytes this moment */
 	bool sink_ended;     /* the endpoint's sink was told its end */
 	bool continue_due;   /* 100 (Continue) is to be sent */
 	bool bodyless;       /* no body is to be sent */

@@ -247,7 +247,9 @@ static int deliver(struct connection *connection, struct text content)
 	if (active->content_length > active->exchange.body_length_max)
 		return -EMSGSIZE;
 	active->unconsumed_length += content.length;
+	active->delivering = true;
 	sink->received(sink, content);
+	active->delivering = false;
 	return 0;
 }
 

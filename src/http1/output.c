@@ -43,13 +43,15 @@ static void wire_body_wanted(struct exchange *exchange)
 	connection_post_input(connection, INPUT_EVENT_WANTED);
 }
 
+/* What is consumed while it is delivered widens the window that the decoder looks at next; an event
+ * for each of a thousand small chunks would find no room. */
 static void wire_body_consumed(struct exchange *exchange, size_t length)
 {
 	struct active *active = active_of(exchange);
 
 	assert(length <= active->unconsumed_length);
 	active->unconsumed_length -= length;
-	if (!exchange->answered)
+	if (!exchange->answered && !active->delivering)
 		connection_post_input(active->connection, INPUT_EVENT_WANTED);
 }
 
@@ -360,6 +362,7 @@ static void begin_exchange(struct active *active)
 {
 	active->exchange.started_ns = active->started_ns;
 	active->exchanging = true;
+	active->delivering = false;
 	active->sink_ended = false;
 	active->continue_due = false;
 	active->awaiting_ready = false;

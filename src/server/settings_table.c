@@ -31,6 +31,12 @@ static const struct setting limits_table[] = {
 		.type = SETTING_SIZE,
 		.fallback = "1M",
 		.help = "The longest request body; a longer one is answered 413." },
+	{ .name = "gathered_bytes",
+		.type = SETTING_SIZE,
+		.fallback = "64M",
+		.minimum = 64 << 10,
+		.help = "Memory of one worker for request bodies that an endpoint needs whole; "
+			"beyond it 503." },
 	{ .name = "connections",
 		.type = SETTING_NUMBER,
 		.fallback = "10000",

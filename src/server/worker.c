@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "http/gather.h"
 #include "net/listener.h"
 #include "server/log_writer.h"
 
@@ -343,6 +344,7 @@ static void open_service(struct worker *worker)
 		.server_field = section_yes(worker->settings, "server"),
 	};
 
+	gather_limit(section_number(limits, "gathered_bytes"));
 	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);
 	worker->service.closed = on_connection_closed;
 	if (worker->server->logs.access_fd >= 0)

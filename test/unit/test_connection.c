@@ -825,6 +825,35 @@ static void test_slow_endpoint_stalls_the_client_and_gets_all(void **state)
 	world_close();
 }
 
+static void test_body_may_be_consumed_while_more_comes_and_after_it_broke_off(void **state)
+{
+	static const char head[] =
+		"POST /body?slow HTTP/1.1\r\nHost: x\r\nContent-Length: 8000\r\n\r\n";
+	struct simulated_client *client;
+
+	(void)state;
+	world_open();
+	client = connect_client();
+	for (unsigned broken = 0; broken < 2; broken++) {
+		send_string(client, head);
+		for (unsigned i = 0; i < 5000; i++)
+			send_string(client, "x");
+		await_gauge(METRIC_INPUT_READING_BODY);
+		if (broken)
+			break;
+		for (unsigned i = 0; i < 50; i++)
+			proactor_turn(world.proactor, SECOND / 10000);
+		for (unsigned i = 0; i < 3000; i++)
+			send_string(client, "x");
+		await(client, "\r\n\r\n8000 0", SECOND / 100);
+		forget(client);
+	}
+	simulated_client_end(client);
+	await(client, "\r\n\r\n5000 104", SECOND / 100);
+	await_gone(SECOND);
+	world_close();
+}
+
 /* Kept while it is held, 90,000 bytes overfill the window with receiving still going on. */
 static struct simulated_client *stall_while_receiving(const char *head)
 {
@@ -948,6 +977,23 @@ static void test_body_that_does_not_come_times_out(void **state)
 	send_string(client, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhello");
 	await(client, "\r\n\r\n5 110", SECOND);
 	await_gone(SECOND);
+	world_close();
+}
+
+/* Far more pieces in one receive than events may be posted. */
+static void test_body_of_tiny_chunks_is_consumed_piece_by_piece(void **state)
+{
+	char request[8192] = "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+	struct simulated_client *client;
+
+	(void)state;
+	for (int i = 0; i < 500; i++)
+		strcat(request, "1\r\nx\r\n");
+	strcat(request, "0\r\n\r\n");
+	world_open();
+	client = connect_client();
+	send_string(client, request);
+	await(client, "\r\n\r\n500 0", 0);
 	world_close();
 }
 
@@ -1398,12 +1444,14 @@ int main(void)
 		cmocka_unit_test(test_lingering_ends_by_its_timer),
 		cmocka_unit_test(test_counted_and_chunked_bodies_reach_the_endpoint),
 		cmocka_unit_test(test_slow_endpoint_stalls_the_client_and_gets_all),
+		cmocka_unit_test(test_body_may_be_consumed_while_more_comes_and_after_it_broke_off),
 		cmocka_unit_test(test_stalled_client_may_send_more_and_end),
 		cmocka_unit_test(test_endpoint_may_answer_while_it_stalls_the_client),
 		cmocka_unit_test(test_body_longer_than_wanted_is_an_error),
 		cmocka_unit_test(test_malformed_chunk_is_an_error),
 		cmocka_unit_test(test_body_cut_short_is_told_to_the_endpoint),
 		cmocka_unit_test(test_body_that_does_not_come_times_out),
+		cmocka_unit_test(test_body_of_tiny_chunks_is_consumed_piece_by_piece),
 		cmocka_unit_test(test_unwanted_body_is_discarded),
 		cmocka_unit_test(test_discarding_ends_with_client_timer_or_bound),
 		cmocka_unit_test(test_large_unwanted_body_ends_the_connection),

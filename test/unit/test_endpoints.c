@@ -446,7 +446,7 @@ static void test_every_endpoint_is_found_by_its_name(void **state)
 		assert_ptr_equal(endpoint_named(text_of(endpoint->name)), endpoint);
 		assert_non_null(endpoint->handle);
 		assert_non_null(endpoint->summary);
-		assert_true(endpoint->methods & METHOD_BIT(METHOD_GET));
+		assert_true(endpoint->methods != 0);
 	}
 	assert_true(count >= 4);
 	assert_null(endpoint_named(text_literal("")));

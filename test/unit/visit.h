@@ -9,6 +9,9 @@ struct visit {
 	struct exchange exchange;
 	struct place *place;
 	unsigned answer_count;
+	struct text body; /* of the request */
+	int body_error;   /* how it ends: 0 or a negative errno */
+	bool body_wanted;
 	bool ready;      /* ready() has come for the last BODY_LATER */
 	bool patterned;  /* every byte so far is place_byte() of its offset */
 	int outcome;     /* of the last produce(), LATER never */
@@ -22,6 +25,10 @@ struct visit {
 
 /* GET `path`, with the query "". */
 void visit_init(struct visit *visit, struct place *place, const char *path);
+
+/* With a request body, which arrives while the answer is awaited.  `body` stays the caller's. */
+void visit_init_with_body(
+	struct visit *visit, struct place *place, enum method method, struct text body);
 
 /* Turns the loop until the endpoint has answered. */
 void visit_await_answer(struct visit *visit);

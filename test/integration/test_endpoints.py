@@ -1,0 +1,145 @@
+"""The endpoints as a client sees them, on a real server (docs/endpoints.md)."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from harness import Server  # noqa: E402
+
+
+def chunked(body, length=1000):
+    """A body in chunks of `length` bytes."""
+    chunks = [body[i:i + length] for i in range(0, len(body), length)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+def post_chunked(client, target, body, length=1000, method="POST", fields=()):
+    client.send(client.head(method, target, [*fields, ("Transfer-Encoding", "chunked")]))
+    client.send(chunked(body, length))
+    return client.response()
+
+
+class Case(unittest.TestCase):
+    """A server for all tests of the class, with the class's locations."""
+
+    locations = {}
+    sections = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(locations={**cls.locations, "/stats": 'endpoint = "stats"'},
+                            sections=cls.sections)
+        cls.server.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def connect(self, **options):
+        client = self.server.client(**options)
+        self.addCleanup(client.close)
+        return client
+
+
+class Echo(Case):
+    locations = {"/echo": 'endpoint = "echo"', "/open": 'endpoint = "echo"  redact = no'}
+    sections = "limits { body_bytes = 256K }  timeouts { body = 500ms }"
+
+    def test_request_comes_back_as_it_was(self):
+        client = self.connect()
+        head = b"POST /echo?a=%62 HTTP/1.1\r\nHost: x\r\nx-OdD: \xc3\xa4 b\r\nContent-Length: 4\r\n\r\n"
+        client.send(head + b"body")
+        response = client.response()
+        self.assertEqual((response.status, response.body), (200, head + b"body"))
+        self.assertEqual(response.field("Content-Type"), "text/plain; charset=utf-8")
+        self.assertEqual(response.field("X-Content-Type-Options"), "nosniff")
+
+    def test_secrets_are_redacted_unless_the_location_says_no(self):
+        fields = {"Cookie": "secret", "AUTHORIZATION": "secret", "Proxy-Authorization": "secret"}
+        hidden = self.server.get("/echo", fields=fields).body
+        self.assertNotIn(b"secret", hidden)
+        self.assertEqual(hidden.count(b": [redacted]\r\n"), 3)
+        self.assertEqual(self.server.get("/open", fields=fields).body.count(b": secret\r\n"), 3)
+
+    def test_bodies_of_any_length_and_framing_come_back(self):
+        client = self.connect()
+        for length in (1, 4079, 4080, 4081, 65536, 256 * harness.KIB):
+            body = harness.pattern_bytes(length)
+            with self.subTest(length):
+                response = client.request("PUT", "/echo", body=body)
+                self.assertEqual(response.body.split(b"\r\n\r\n", 1)[1], body)
+                response = post_chunked(client, "/echo", body, 999)
+                self.assertEqual(response.body.split(b"\r\n\r\n", 1)[1], body)
+
+    def test_body_of_tiny_chunks_comes_back(self):
+        response = post_chunked(self.connect(), "/echo", b"abc" * 5000, 1)
+        self.assertTrue(response.body.endswith(b"\r\n\r\n" + b"abc" * 5000))
+
+    def test_body_beyond_the_limit_is_413(self):
+        too_long = b"x" * (256 * harness.KIB + 1)
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": len(too_long)}))
+        self.assertEqual(client.response().status, 413)
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Transfer-Encoding": "chunked"}))
+        client.send(chunked(too_long, 65536)[:-5])
+        self.assertEqual(client.response().status, 413)
+
+    def test_body_is_only_asked_for_when_it_is_wanted(self):
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": 2,
+                                                  "Expect": "100-continue"}))
+        client.send(b"ok")
+        self.assertTrue(client.response().body.endswith(b"\r\n\r\nok"))
+
+    def test_broken_and_late_bodies_are_400_and_408(self):
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Transfer-Encoding": "chunked"}) + b"zz\r\n")
+        self.assertEqual(client.response().status, 400)
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": 9}) + b"half")
+        client.end_sending()
+        self.assertEqual(client.response().status, 400)
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": 9}) + b"half")
+        self.assertEqual(client.response().status, 408)
+
+    def test_client_that_goes_away_in_its_body_leaves_nothing(self):
+        for _ in range(20):
+            client = self.connect()
+            client.send(client.head("POST", "/echo", {"Content-Length": 100000}) + b"x" * 50000)
+            client.reset()
+        self.assertEqual(self.server.get("/echo").status, 200)
+
+    def test_head_has_no_body_but_its_length(self):
+        client = self.connect()
+        response = client.request("HEAD", "/echo")
+        self.assertEqual((response.status, response.body), (200, b""))
+        self.assertEqual(client.get("/echo").status, 200)
+
+
+class GatheredBytes(Case):
+    locations = {"/echo": 'endpoint = "echo"'}
+    sections = "limits { gathered_bytes = 1M }"
+
+    def test_bodies_of_all_clients_together_are_bounded_and_given_back(self):
+        body = b"x" * 250 * harness.KIB
+        head = harness.Client.head("POST", "/echo", {"Transfer-Encoding": "chunked"})
+        held = [self.connect() for _ in range(4)]
+        for client in held:
+            client.send(head + b"%x\r\n" % len(body) + body)
+
+        def status():
+            return self.connect().request("POST", "/echo", body=body[:30000]).status
+
+        harness.wait_until(lambda: status() == 503)
+        self.assertEqual(self.connect().get("/echo").status, 200)
+        for client in held:
+            client.reset()
+        harness.wait_until(lambda: status() == 200)
+
+
+if __name__ == "__main__":
+    harness.main()
