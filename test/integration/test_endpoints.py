@@ -49,7 +49,8 @@ class Echo(Case):
 
     def test_request_comes_back_as_it_was(self):
         client = self.connect()
-        head = b"POST /echo?a=%62 HTTP/1.1\r\nHost: x\r\nx-OdD: \xc3\xa4 b\r\nContent-Length: 4\r\n\r\n"
+        head = (b"POST /echo?a=%62 HTTP/1.1\r\nHost: x\r\nx-OdD: \xc3\xa4 b\r\n"
+                b"Content-Length: 4\r\n\r\n")
         client.send(head + b"body")
         response = client.response()
         self.assertEqual((response.status, response.body), (200, head + b"body"))
