@@ -2,7 +2,8 @@
  *
  * While a request is looked up it is a struct file_request, from a pool, found again through the
  * exchange's scratch memory.  It ends with the answer; then only the body lives on, which owns the
- * file. */
+ * file.  An answer without the file's body, such as 304, leaves the request behind until the file
+ * is closed. */
 #include "endpoints/file_site.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include "base/block_pool.h"
 #include "base/log.h"
 #include "files/lookup.h"
-#include "files/representation.h"
 #include "http/path.h"
 
 /* A redirect's address must fit into the response's memory whole, with other fields. */
@@ -27,7 +27,7 @@ struct file_site {
 
 struct file_request {
 	struct lookup lookup;
-	struct op op; /* closes a file that cannot be answered with */
+	struct op op; /* closes a file that is no body, after the answer */
 	const struct file_site *site;
 	struct exchange *exchange;
 };
@@ -87,58 +87,25 @@ static void end_request(struct file_request *request, unsigned status)
 static void file_closed(struct proactor *proactor, struct op *op)
 {
 	(void)proactor;
-	end_request(container_of(op, struct file_request, op), 503);
+	block_pool_return(&requests, container_of(op, struct file_request, op));
 }
 
+/* Nothing is read of the file: the answer did not wait for its close. */
 static void close_and_end(struct file_request *request)
 {
 	op_init(&request->op, file_closed);
 	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
 }
 
-/* NULL: out of memory, and the inner body has been released. */
-static struct body_source *add_filters(
-	const struct file_delivery *delivery, struct body_source *body, int64_t *length)
-{
-	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
-		struct body_source *filtered = (*filter)->open(body, length);
-
-		if (!filtered) {
-			body->release(body);
-			return NULL;
-		}
-		body = filtered;
-	}
-	return body;
-}
-
-static void answer_with(struct file_request *request, struct body_source *body)
-{
-	struct lookup *lookup = &request->lookup;
-	struct exchange *exchange = request->exchange;
-	struct representation representation =
-		representation_of(lookup_path(lookup), &lookup->stat);
-	int64_t length = (int64_t)representation.length;
-
-	body = add_filters(request->site->delivery, body, &length);
-	if (!body) {
-		end_request(request, 503);
-		return;
-	}
-	block_pool_return(&requests, request);
-	representation_add_fields(&representation, exchange);
-	exchange_answer(exchange, 200, body, length);
-}
-
 static void answer_file(struct file_request *request)
 {
-	const struct file_site *site = request->site;
 	const struct lookup *lookup = &request->lookup;
-	struct body_source *body =
-		site->delivery->open(site->proactor, lookup->fd, (uint64_t)lookup->stat.st_size);
+	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
+	struct representation representation;
 
-	if (body)
-		answer_with(request, body);
+	representation_init(&representation, lookup_path(lookup), &lookup->stat, now);
+	if (file_answer(request->exchange, request->site->delivery, &representation, lookup->fd))
+		block_pool_return(&requests, request);
 	else
 		close_and_end(request);
 }

@@ -1,23 +1,13 @@
 /* What the static and the dynamic endpoint share: everything but how the file's bytes travel.
  *
  * A file_site is the state of a location whose paths are files beneath a root.  It turns a request
- * into an open file and answers: 200 with a body made of it, a redirect to a directory's own
- * address, or the reason why not. */
+ * into an open file and answers: with the file (file_answer.h), with a redirect to a directory's
+ * own address, or with the reason why not. */
 #ifndef RINGLET_ENDPOINTS_FILE_SITE_H
 #define RINGLET_ENDPOINTS_FILE_SITE_H
 
-#include "filters/filter.h"
+#include "endpoints/file_answer.h"
 #include "http/endpoint.h"
-
-/* How the bytes of a location's files travel. */
-struct file_delivery {
-	/* Makes a body of the first `length` bytes of `fd`, which is the body's from now on.  NULL:
-	 * out of memory, fd stays the caller's. */
-	struct body_source *(*open)(struct proactor *proactor, int fd, uint64_t length);
-
-	/* What the body passes through, the innermost first; ends with NULL. */
-	const struct filter *const *filters;
-};
 
 /* The settings of such a location: root, index.  Ends with a NULL name. */
 extern const struct setting file_site_settings[];

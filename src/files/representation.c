@@ -6,38 +6,48 @@
 #include "http/date.h"
 #include "http/media_type.h"
 
-struct representation representation_of(struct text path, const struct stat *stat)
+static void write_etag(struct representation *representation, const struct stat *stat)
 {
-	return (struct representation){
-		.media_type = media_type_of(path),
-		.length = (uint64_t)stat->st_size,
-		.modified = stat->st_mtim,
-	};
-}
-
-void representation_write_etag(const struct representation *representation, struct buffer *etag)
-{
-	const struct timespec *modified = &representation->modified;
+	const struct timespec *modified = &stat->st_mtim;
+	struct buffer etag;
 	/* A time before 1970 or after 2554 wraps around, and stays as distinct as before. */
 	uint64_t modified_ns =
 		(uint64_t)modified->tv_sec * UINT64_C(1000000000) + (uint64_t)modified->tv_nsec;
 
+	buffer_init(&etag, representation->etag, sizeof(representation->etag));
 	buffer_append_format(
-		etag, "\"%" PRIx64 "-%" PRIx64 "\"", modified_ns, representation->length);
+		&etag, "\"%" PRIx64 "-%" PRIx64 "\"", modified_ns, representation->length);
+	representation->etag_length = etag.length;
+}
+
+/* A time in the future would be one that no client can have seen (§8.8.2.1). */
+void representation_init(struct representation *representation, struct text path,
+	const struct stat *stat, time_t now)
+{
+	representation->media_type = media_type_of(path);
+	representation->length = (uint64_t)stat->st_size;
+	representation->last_modified = stat->st_mtim.tv_sec < now ? stat->st_mtim.tv_sec : now;
+	write_etag(representation, stat);
+}
+
+struct text representation_etag(const struct representation *representation)
+{
+	return (struct text){ representation->etag, representation->etag_length };
+}
+
+void representation_add_etag(const struct representation *representation, struct exchange *exchange)
+{
+	exchange_add_field(exchange, text_literal("ETag"), representation_etag(representation));
 }
 
 void representation_add_fields(
 	const struct representation *representation, struct exchange *exchange)
 {
 	char date[DATE_LENGTH];
-	char memory[ETAG_LENGTH_MAX + 1]; /* formatting ends in a zero */
-	struct buffer etag;
 
 	exchange_add_field(exchange, text_literal("Content-Type"), representation->media_type);
-	date_write(date, representation->modified.tv_sec);
+	date_write(date, representation->last_modified);
 	exchange_add_field(
 		exchange, text_literal("Last-Modified"), (struct text){ date, DATE_LENGTH });
-	buffer_init(&etag, memory, sizeof(memory));
-	representation_write_etag(representation, &etag);
-	exchange_add_field(exchange, text_literal("ETag"), buffer_text(&etag));
+	representation_add_etag(representation, exchange);
 }

@@ -12,15 +12,24 @@ enum { ETAG_LENGTH_MAX = 2 + 16 + 1 + 16 };
 struct representation {
 	struct text media_type;
 	uint64_t length;
-	struct timespec modified;
+	time_t last_modified;           /* never later than the Date of an answer made now */
+	char etag[ETAG_LENGTH_MAX + 1]; /* formatting ends in a zero */
+	size_t etag_length;
 };
 
-/* `path` is for the media type only. */
-struct representation representation_of(struct text path, const struct stat *stat);
+/* `path` is for the media type only; `now` is the time of day.
+ *
+ * The entity tag is a strong validator (§8.8.3) of the length and the time of modification in ns:
+ * it changes with a rewrite of the same length within the same second, as far as the file system
+ * tells the two times apart. */
+void representation_init(struct representation *representation, struct text path,
+	const struct stat *stat, time_t now);
 
-/* A strong validator (§8.8.3) of the length and the time of modification in ns: it changes with a
- * rewrite of the same length within the same second. */
-void representation_write_etag(const struct representation *representation, struct buffer *etag);
+/* Quotes included; valid as long as the representation. */
+struct text representation_etag(const struct representation *representation);
+
+void representation_add_etag(
+	const struct representation *representation, struct exchange *exchange);
 
 /* Content-Type, Last-Modified, ETag. */
 void representation_add_fields(

@@ -16,11 +16,20 @@ void request_init(struct request *request)
 	request->field_count = 0;
 }
 
-const struct field *request_field(const struct request *request, struct text name)
+const struct field *request_field_after(
+	const struct request *request, struct text name, const struct field *previous)
 {
-	for (unsigned i = 0; i < request->field_count; i++) {
-		if (text_equal_ignoring_case(request->fields[i].name, name))
-			return &request->fields[i];
+	const struct field *end = request->fields + request->field_count;
+
+	for (const struct field *field = previous ? previous + 1 : request->fields; field < end;
+		field++) {
+		if (text_equal_ignoring_case(field->name, name))
+			return field;
 	}
 	return NULL;
+}
+
+const struct field *request_field(const struct request *request, struct text name)
+{
+	return request_field_after(request, name, NULL);
 }

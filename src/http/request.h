@@ -39,4 +39,8 @@ void request_init(struct request *request);
 /* The first field of that name, or NULL.  Comparison ignores case. */
 const struct field *request_field(const struct request *request, struct text name);
 
+/* The next one after `previous` (NULL: the first), or NULL: a list may come in several lines. */
+const struct field *request_field_after(
+	const struct request *request, struct text name, const struct field *previous);
+
 #endif

@@ -205,6 +205,78 @@ static void test_etag_is_strong_and_changes_with_a_rewrite(void **state)
 	assert_false(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
 }
 
+/* --- conditions (RFC 9110 §13) ------------------------------------------------------------ */
+
+static void handle_and_pull(const struct endpoint *endpoint, void *state)
+{
+	endpoint->handle(state, &caller.exchange);
+	visit_await_answer(&caller);
+	visit_pull_all(&caller, SIZE_MAX);
+}
+
+/* GET with one field. */
+static void get_with(const struct endpoint *endpoint, void *state, const char *path,
+	const char *name, const char *value)
+{
+	visit_init(&caller, &place, path);
+	visit_add_field(&caller, name, value);
+	handle_and_pull(endpoint, state);
+}
+
+static void assert_304_carries_the_etag_alone(const struct endpoint *endpoint, void *state)
+{
+	char etag[64];
+
+	visit(&caller, &place, endpoint, state, "/a.txt");
+	snprintf(etag, sizeof(etag), "%.*s", TEXT_ARGUMENTS(visit_field(&caller, "ETag")));
+	get_with(endpoint, state, "/a.txt", "If-None-Match", etag);
+	assert_int_equal(visit_status(&caller), 304);
+	assert_null(caller.exchange.response.body);
+	assert_true(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
+	assert_int_equal(caller.exchange.response.field_count, 1);
+}
+
+/* §15.4.5 */
+static void test_not_modified_carries_the_etag_and_no_body(void **state)
+{
+	(void)state;
+	assert_304_carries_the_etag_alone(&static_endpoint, static_state);
+	assert_304_carries_the_etag_alone(&dynamic_endpoint, dynamic_state);
+}
+
+static void test_failed_condition_is_412(void **state)
+{
+	(void)state;
+	get_with(&static_endpoint, static_state, "/a.txt", "If-Match", "\"x\"");
+	assert_int_equal(visit_status(&caller), 412);
+	assert_body("412 Precondition Failed\n");
+	get_with(&dynamic_endpoint, dynamic_state, "/a.txt", "If-Match", "\"x\"");
+	assert_int_equal(visit_status(&caller), 412);
+}
+
+/* §13.2.1: a condition counts only where the answer would be 2xx. */
+static void test_conditions_do_not_hide_what_is_missing(void **state)
+{
+	(void)state;
+	place_make_directory(&place, "www/dir");
+	get_with(&static_endpoint, static_state, "/none", "If-Match", "\"x\"");
+	assert_int_equal(visit_status(&caller), 404);
+	get_with(&static_endpoint, static_state, "/dir", "If-None-Match", "*");
+	assert_int_equal(visit_status(&caller), 301);
+}
+
+static void test_many_answers_without_a_body_close_their_files(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		get_with(&static_endpoint, static_state, "/a.txt", "If-None-Match", "*");
+		assert_int_equal(visit_status(&caller), 304);
+	}
+	while (proactor_active_count(place.proactor) > 0)
+		place_turn(&place);
+	assert_int_equal(place_open_count(&place), 1); /* the root */
+}
+
 static void cancel_after(const struct endpoint *endpoint, void *state, unsigned turns)
 {
 	begin(endpoint, state, "/a.txt");
@@ -623,6 +695,10 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_redirect_that_is_too_long_is_414),
 	AT_PLACE(test_index_file_is_answered_with_its_own_type),
 	AT_PLACE(test_etag_is_strong_and_changes_with_a_rewrite),
+	AT_PLACE(test_not_modified_carries_the_etag_and_no_body),
+	AT_PLACE(test_failed_condition_is_412),
+	AT_PLACE(test_conditions_do_not_hide_what_is_missing),
+	AT_PLACE(test_many_answers_without_a_body_close_their_files),
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
 	AT_PLACE(test_static_file_is_extents_of_a_mebibyte_at_most),

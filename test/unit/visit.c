@@ -73,6 +73,14 @@ static void deliver_body(struct visit *visit)
 		exchange->sink->ended(exchange->sink, error);
 }
 
+void visit_add_field(struct visit *visit, const char *name, const char *value)
+{
+	struct request *request = &visit->exchange.request;
+
+	assert_true(request->field_count < REQUEST_FIELDS_MAX);
+	request->fields[request->field_count++] = (struct field){ text_of(name), text_of(value) };
+}
+
 void visit_await_answer(struct visit *visit)
 {
 	if (visit->body_wanted)

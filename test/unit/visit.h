@@ -30,6 +30,9 @@ void visit_init(struct visit *visit, struct place *place, const char *path);
 void visit_init_with_body(
 	struct visit *visit, struct place *place, enum method method, struct text body);
 
+/* A field of the request, before handle(); the strings stay valid until the answer. */
+void visit_add_field(struct visit *visit, const char *name, const char *value);
+
 /* Turns the loop until the endpoint has answered. */
 void visit_await_answer(struct visit *visit);
 
