@@ -46,7 +46,7 @@ class Count:
 def diagnostics(output):
     """The comment lines that follow a case: meson shows them to nobody."""
     comment = re.match(r"(\n#.*)*", output)[0]
-    return comment.strip().splitlines()[-DETAIL_LINES_MAX:]
+    return comment.strip().splitlines()[:DETAIL_LINES_MAX]
 
 
 def count_tap(count, program, output):

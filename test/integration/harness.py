@@ -645,7 +645,7 @@ class Server:
                 self.stop()
                 self.assert_sound()
             elif error is not None and hasattr(error, "add_note"):
-                error.add_note(f"stderr of the daemon:\n{self.stderr}")
+                error.add_note("the daemon said last:\n" + "\n".join(self.stderr_lines()[-20:]))
         finally:
             self._kill()
             self._remove()
