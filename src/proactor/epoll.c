@@ -163,7 +163,7 @@ static void backend_submit(struct proactor *proactor, struct op *op)
 	case OP_FSYNC:
 	case OP_RENAME:
 	case OP_UNLINK:
-		epoll_submit_to_pool(proactor, op);
+		epoll_submit_file(proactor, op);
 		return;
 	case OP_CLOSE:
 		close_now(epoll_proactor_of(proactor), op);

@@ -74,6 +74,6 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 /* --- epoll_file.c ------------------------------------------------------------------------- */
 
 /* Queues an open, stat, read, write, fsync, rename or unlink on the pool. */
-void epoll_submit_to_pool(struct proactor *proactor, struct op *op);
+void epoll_submit_file(struct proactor *proactor, struct op *op);
 
 #endif
