@@ -35,8 +35,8 @@ LAYERS = {
 
 # Headers of which only some files may know, as patterns over the paths.
 PRIVATE_HEADERS = {
-    r"liburing(/.*)?\.h|linux/io_uring\.h": r"src/proactor/uring[^/]*",
-    r"sys/epoll\.h": r"src/proactor/epoll[^/]*",
+    r"liburing(/.*)?\.h|linux/io_uring\.h": r"src/proactor/uring[^/]*|test/bench/.*",
+    r"sys/epoll\.h": r"src/proactor/epoll[^/]*|test/bench/.*",
     r"confuse\.h": r"src/server/configuration[^/]*",
     r"proactor/backend\.h": r"src/proactor/[^/]*|test/.*",
     r"openssl/.*": r"src/net/tls[^/]*",
@@ -303,7 +303,7 @@ def scripts_stop_at_the_first_error(path, text):
 def python_uses_the_standard_library_only(path, text):
     if not path.endswith(".py"):
         return
-    own = {"harness", "tap_runner", "checks", "summary"}
+    own = {"harness", "tap_runner", "checks", "summary", "cases", "measure", "report", "servers"}
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r"\s*(?:import|from)\s+([A-Za-z_]\w*)(?:[\w.]*)(?:\s+import\b|\s*$|\s*#|"
                          r"\s*,|\s+as\b)", line)
