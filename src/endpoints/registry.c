@@ -6,6 +6,7 @@ const struct endpoint *const endpoints[] = {
 	&dynamic_endpoint,
 	&ping_endpoint,
 	&echo_endpoint,
+	&palindrome_endpoint,
 	&stats_endpoint,
 	NULL,
 };

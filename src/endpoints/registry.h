@@ -5,7 +5,7 @@
 #include "http/endpoint.h"
 
 extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint;
-extern const struct endpoint echo_endpoint;
+extern const struct endpoint echo_endpoint, palindrome_endpoint;
 
 /* NULL-terminated. */
 extern const struct endpoint *const endpoints[];

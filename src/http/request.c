@@ -33,3 +33,19 @@ const struct field *request_field(const struct request *request, struct text nam
 {
 	return request_field_after(request, name, NULL);
 }
+
+struct text request_parameter(const struct request *request, struct text name)
+{
+	struct text rest = request->query;
+
+	while (rest.length > 0) {
+		struct text parameter = text_first(rest, text_find(rest, '&'));
+		size_t name_length = text_find(parameter, '=');
+
+		if (name_length < parameter.length &&
+			text_equal(text_first(parameter, name_length), name))
+			return text_from(parameter, name_length + 1);
+		rest = text_from(rest, parameter.length + 1);
+	}
+	return (struct text){ NULL, 0 };
+}

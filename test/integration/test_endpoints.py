@@ -1,6 +1,8 @@
 """The endpoints as a client sees them, on a real server (docs/endpoints.md)."""
 
+import json
 import pathlib
+import random
 import sys
 import unittest
 
@@ -140,6 +142,71 @@ class GatheredBytes(Case):
         for client in held:
             client.reset()
         harness.wait_until(lambda: status() == 200)
+
+
+class Palindrome(Case):
+    locations = {"/palindrome": 'endpoint = "palindrome"'}
+
+    def ask(self, text, query="", **fields):
+        client = self.connect()
+        response = client.request("POST", "/palindrome" + query, fields, text) if text else \
+            client.request("POST", "/palindrome" + query, [("Content-Length", 0)])
+        self.assertEqual(response.field("Content-Type"), "application/json")
+        return response.status, json.loads(response.body)
+
+    def test_answer_is_json_with_the_length_in_code_points(self):
+        self.assertEqual(self.server.client().request("POST", "/palindrome", body=b"racecar").body,
+                         b'{"palindrome": true, "length": 7}\n')
+        self.assertEqual(self.ask(b""), (200, {"palindrome": True, "length": 0}))
+        self.assertEqual(self.ask("\u00e4\u20ac\U0001f600".encode()),
+                         (200, {"palindrome": False, "length": 3}))
+
+    def test_fold_passes_over_case_spaces_and_punctuation(self):
+        text = b"A man, a plan, a canal: Panama!"
+        self.assertFalse(self.ask(text)[1]["palindrome"])
+        self.assertTrue(self.ask(text, "?fold=1")[1]["palindrome"])
+        self.assertFalse(self.ask(text, "?fold=0")[1]["palindrome"])
+
+    def test_text_is_for_whom_accepts_text(self):
+        client = self.connect()
+        for body, answer in ((b"abba", b"true\n"), (b"abb", b"false\n")):
+            response = client.request("POST", "/palindrome", {"Accept": "text/plain"}, body)
+            self.assertEqual((response.status, response.body), (200, answer))
+            self.assertRegex(response.field("Content-Type"), "^text/plain")
+
+    def test_texts_by_chance_are_judged_as_python_does(self):
+        chance = random.Random(4)
+        client = self.connect()
+        for _ in range(300):
+            half = bytes(chance.choice(b"ab \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xed\xa0")
+                         for _ in range(chance.randrange(6)))
+            body = half + half.decode("utf-8", "ignore")[::-1].encode()
+            if not body:
+                continue
+            response = client.request("POST", "/palindrome", body=body)
+            try:
+                text = body.decode()
+            except UnicodeDecodeError as error:
+                expected = 400, {"error": "invalid UTF-8", "offset": error.start}
+            else:
+                expected = 200, {"palindrome": text == text[::-1], "length": len(text)}
+            with self.subTest(body):
+                self.assertEqual((response.status, json.loads(response.body)), expected)
+
+    def test_long_and_chunked_texts_up_to_the_limit(self):
+        client = self.connect()
+        text = ("\u20ac" * 170000 + "x" + "\u20ac" * 170000).encode()
+        for length in (1000, 16384):
+            response = post_chunked(client, "/palindrome", text, length)
+            self.assertEqual(json.loads(response.body), {"palindrome": True, "length": 340001})
+        client.send(client.head("POST", "/palindrome", {"Transfer-Encoding": "chunked"}))
+        client.send(chunked(b"x" * (harness.MIB + 1), 65536)[:-5])
+        self.assertEqual(client.response().status, 413)
+
+    def test_other_methods_are_405(self):
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            response = self.connect().request(method, "/palindrome")
+            self.assertEqual((response.status, response.field("Allow")), (405, "POST"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-/* The endpoints that take request bodies, asked without a wire, on every backend: echo. */
+/* The endpoints that take request bodies, asked without a wire, on every backend: echo,
+ * palindrome. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,6 +197,148 @@ static void test_echo_without_room_is_503_and_works_again(void **state)
 	assert_int_equal(visit_status(&caller), 200);
 }
 
+/* --- palindrome --------------------------------------------------------------------------- */
+
+static const struct {
+	const char *text;
+	bool exact, folded;
+	unsigned length;
+} palindromes[] = {
+	{ "", true, true, 0 },
+	{ "a", true, true, 1 },
+	{ "aa", true, true, 2 },
+	{ "ab", false, false, 2 },
+	{ "racecar", true, true, 7 },
+	{ "Racecar", false, true, 7 },
+	{ "A man, a plan, a canal: Panama!", false, true, 31 },
+	{ "\t., \n;!", false, true, 7 },
+	{ "ab,", false, false, 3 },
+	{ "\x01"
+	  "a",
+		false, false, 2 },
+	{ "aZ[{`@a", false, true, 7 },
+	{ "a[a", true, true, 3 },
+	{ "\u00e4a\u00e4", true, true, 3 },
+	{ "\u00c4a\u00e4", false, false, 3 },
+	{ "\u20ac\U0001f600\u20ac", true, true, 3 },
+	{ "\u20ac\U0001f600", false, false, 2 },
+	{ "\u00a0\u07ff\u0800\uffff\U00010000\U0010ffff\U00010000\uffff\u0800\u07ff\u00a0", true,
+		true, 11 },
+	{ "1,2.1", false, true, 5 },
+};
+
+static void assert_palindrome(struct text text, bool folding, bool expected, unsigned length)
+{
+	char json[128];
+
+	begin(METHOD_POST, text);
+	if (folding)
+		caller.exchange.request.query = text_literal("x=fold&fold=1");
+	finish();
+	snprintf(json, sizeof(json), "{\"palindrome\": %s, \"length\": %u}\n",
+		expected ? "true" : "false", length);
+	assert_int_equal(visit_status(&caller), 200);
+	assert_true(text_equal(visit_body(&caller), text_of(json)));
+	assert_field("Content-Type", "application/json");
+}
+
+static void test_palindromes_are_told_from_other_texts(void **state)
+{
+	(void)state;
+	open_endpoint(&palindrome_endpoint, NULL, NULL);
+	for (size_t i = 0; i < sizeof(palindromes) / sizeof(palindromes[0]); i++) {
+		struct text text = text_of(palindromes[i].text);
+
+		assert_palindrome(text, false, palindromes[i].exact, palindromes[i].length);
+		assert_palindrome(text, true, palindromes[i].folded, palindromes[i].length);
+	}
+}
+
+/* Lengths around the blocks' and the one from which on a thread does it. */
+static void test_palindromes_of_any_length_are_exact(void **state)
+{
+	static const unsigned lengths[] = { 4079, 4080, 4081, 8160, 16384, 16385, 1000001 };
+
+	(void)state;
+	open_endpoint(&palindrome_endpoint, NULL, NULL);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		unsigned length = lengths[i];
+		char *bytes = malloc(length);
+
+		for (unsigned j = 0; j < length; j++)
+			bytes[j] = (char)('a' + (j < length / 2 ? j : length - 1 - j) % 26);
+		assert_palindrome((struct text){ bytes, length }, false, true, length);
+		bytes[length / 2 - 1] = '-';
+		assert_palindrome((struct text){ bytes, length }, false, false, length);
+		assert_palindrome((struct text){ bytes, length }, true, length % 2 == 0, length);
+		free(bytes);
+	}
+}
+
+static void assert_fault(struct text text, unsigned offset)
+{
+	char json[128];
+
+	ask(METHOD_POST, text);
+	snprintf(json, sizeof(json), "{\"error\": \"invalid UTF-8\", \"offset\": %u}\n", offset);
+	assert_int_equal(visit_status(&caller), 400);
+	assert_true(text_equal(visit_body(&caller), text_of(json)));
+}
+
+static void test_invalid_utf8_is_400_with_its_offset(void **state)
+{
+	static const char *const faults[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3",
+		"\xc3(", "\xe2\x82", "\xe2(\xa1", "\xe0\x80\x80", "\xed\xa0\x80", "\xed\xbf\xbf",
+		"\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe" };
+
+	(void)state;
+	open_endpoint(&palindrome_endpoint, NULL, NULL);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		static char bytes[20000];
+
+		assert_fault(text_of(faults[i]), 0);
+		snprintf(bytes, sizeof(bytes), "\u20acab%s\u20ac", faults[i]);
+		assert_fault(text_of(bytes), 5);
+		memset(bytes, 'x', sizeof(bytes));
+		memcpy(bytes + 4079, faults[i], strlen(faults[i]));
+		assert_fault((struct text){ bytes, sizeof(bytes) }, 4079);
+	}
+}
+
+static void test_palindrome_is_told_as_text_to_whom_prefers_it(void **state)
+{
+	(void)state;
+	open_endpoint(&palindrome_endpoint, NULL, NULL);
+	begin(METHOD_POST, text_literal("abba"));
+	add_request_field("Accept", "text/plain");
+	finish();
+	assert_body("true\n");
+	assert_field("Content-Type", "text/plain; charset=utf-8");
+	begin(METHOD_POST, text_literal("abb"));
+	add_request_field("accept", "application/json;q=0.5, text/*");
+	finish();
+	assert_body("false\n");
+	begin(METHOD_POST, text_literal("a\xff"));
+	add_request_field("Accept", "text/plain");
+	finish();
+	assert_int_equal(visit_status(&caller), 400);
+	assert_body("invalid UTF-8 at offset 1\n");
+	begin(METHOD_POST, text_literal("a"));
+	add_request_field("Accept", "*/*");
+	finish();
+	assert_field("Content-Type", "application/json");
+}
+
+static void test_palindrome_of_a_body_that_fails_says_why(void **state)
+{
+	(void)state;
+	open_endpoint(&palindrome_endpoint, NULL, NULL);
+	begin(METHOD_POST, text_literal("abba"));
+	caller.body_error = -ECONNRESET;
+	finish();
+	assert_int_equal(visit_status(&caller), 400);
+}
+
 /* --- all of it ---------------------------------------------------------------------------- */
 
 #define AT_PLACE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -206,6 +349,11 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_echo_of_a_long_body_is_byte_for_byte),
 	AT_PLACE(test_echo_of_a_body_that_fails_says_why),
 	AT_PLACE(test_echo_without_room_is_503_and_works_again),
+	AT_PLACE(test_palindromes_are_told_from_other_texts),
+	AT_PLACE(test_palindromes_of_any_length_are_exact),
+	AT_PLACE(test_invalid_utf8_is_400_with_its_offset),
+	AT_PLACE(test_palindrome_is_told_as_text_to_whom_prefers_it),
+	AT_PLACE(test_palindrome_of_a_body_that_fails_says_why),
 };
 
 int main(int argument_count, char **arguments)
