@@ -197,7 +197,7 @@ class TheServer(unittest.TestCase):
             self.assertEqual(len(server.worker_pids()), 1)
             self.assertGreater(server.descriptor_count(), 0)
             worker = server.worker_pid()
-        self.assertFalse(harness.process_is_alive(worker))
+        harness.wait_until(lambda: not harness.process_is_alive(worker))
         self.assertFalse(server.directory.exists())
 
     def test_exit_code_other_than_zero_fails(self):
