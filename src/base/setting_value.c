@@ -106,6 +106,10 @@ static void append_range(struct buffer *buffer, const struct setting *setting)
 
 void setting_append_expected(const struct setting *setting, struct buffer *buffer)
 {
+	if (setting->expected) {
+		buffer_append_string(buffer, setting->expected);
+		return;
+	}
 	switch (setting->type) {
 	case SETTING_YES_NO:
 		buffer_append_string(buffer, "yes or no");
@@ -145,25 +149,32 @@ void setting_append_expected(const struct setting *setting, struct buffer *buffe
 
 /* --- parsing ------------------------------------------------------------------------------ */
 
+/* Of a longer value, the beginning is enough to recognise it. */
+enum { SHOWN_LENGTH_MAX = 100 };
+
 /* As a person would have written it. */
-static void append_as_written(struct buffer *buffer, const struct setting_value *value)
+static void append_as_written(struct buffer *buffer, const char *string)
 {
-	const char *string = value->count > 0 ? value->strings[0] : "{}";
+	struct text shown = text_first(text_of(string), SHOWN_LENGTH_MAX);
 	bool plain = string[0] != '\0';
 
-	for (const char *byte = string; *byte != '\0'; byte++)
-		plain = plain && (unsigned char)*byte > ' ' && !strchr("\"\\\x7f", *byte);
+	for (size_t i = 0; i < shown.length; i++)
+		plain = plain && (unsigned char)shown.bytes[i] > ' ' &&
+			!strchr("\"\\\x7f", shown.bytes[i]);
 	if (plain)
-		buffer_append_string(buffer, string);
+		buffer_append(buffer, shown);
 	else
-		setting_append_quoted(buffer, text_of(string));
+		setting_append_quoted(buffer, shown);
+	if (string[shown.length] != '\0')
+		buffer_append_string(buffer, "...");
 }
 
-static int reject(const struct setting_value *value, struct buffer *wrong, const char *what)
+static int reject(
+	const struct setting_value *value, size_t index, struct buffer *wrong, const char *what)
 {
 	buffer_append_string(wrong, value->setting->name);
 	buffer_append_string(wrong, " = ");
-	append_as_written(wrong, value);
+	append_as_written(wrong, index < value->count ? value->strings[index] : "{}");
 	buffer_append_string(wrong, ": ");
 	buffer_append_string(wrong, what);
 	buffer_append_string(wrong, ", expected ");
@@ -256,15 +267,19 @@ static const char *parse_string(struct setting_value *value)
 
 int setting_value_parse(struct setting_value *value, struct buffer *wrong)
 {
-	const char *what;
+	const struct setting *setting = value->setting;
+	const char *what = NULL;
+	size_t index = 0;
 
-	assert(value->setting->type != SETTING_SECTION);
-	if (value->setting->type == SETTING_STRINGS)
-		return 0;
-	if (value->count != 1)
-		return reject(value, wrong, "not one value");
-	what = parse_string(value);
-	return what ? reject(value, wrong, what) : 0;
+	assert(setting->type != SETTING_SECTION);
+	if (setting->type != SETTING_STRINGS) {
+		if (value->count != 1)
+			return reject(value, 0, wrong, "not one value");
+		what = parse_string(value);
+	}
+	if (!what && setting->check)
+		what = setting->check((const char *const *)value->strings, value->count, &index);
+	return what ? reject(value, index, wrong, what) : 0;
 }
 
 /* --- printing ----------------------------------------------------------------------------- */

@@ -33,6 +33,11 @@ struct setting {
 	const struct setting *children; /* SETTING_SECTION: ends with a NULL name */
 	bool titled;                    /* SETTING_SECTION: has a title and may be repeated */
 	bool inherited; /* may also stand in an enclosing section, whose value then holds */
+
+	/* SETTING_STRING, SETTING_STRINGS: what is wrong, and *wrong the string that is; NULL:
+	 * nothing.  `expected` then says what is right. */
+	const char *(*check)(const char *const *strings, size_t count, size_t *wrong);
+	const char *expected;
 };
 
 /* A parsed section: the root of a file, or one `site "…" { }`.  It owns its children, its values

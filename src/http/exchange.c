@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "http/byte.h"
+#include "http/location_fields.h"
 #include "http/status.h"
 
 static void init_response(struct response *response)
@@ -21,6 +22,9 @@ static void init_response(struct response *response)
 	response->body = NULL;
 	response->length = 0;
 	response->field_count = 0;
+	response->server_removed = false;
+	response->expires = false;
+	response->expires_seconds = 0;
 	buffer_init(&response->memory, response->bytes, sizeof(response->bytes));
 }
 
@@ -30,6 +34,7 @@ void exchange_init(
 	exchange->wire = wire;
 	exchange->proactor = proactor;
 	exchange->location = NULL;
+	exchange->fields = NULL;
 	exchange->sink = NULL;
 	exchange->body_length_max = 0;
 	exchange->started_ns = 0;
@@ -72,7 +77,7 @@ static bool add_field(struct response *response, struct text name, struct text v
 	struct buffer *memory = &response->memory;
 	struct field *field = &response->fields[response->field_count];
 
-	if (response->field_count == RESPONSE_FIELDS_MAX ||
+	if (response->field_count >= RESPONSE_FIELDS_MAX ||
 		name.length + value.length > buffer_room(memory))
 		return false;
 	field->name = copy_without_controls(memory, name);
@@ -101,6 +106,8 @@ void exchange_answer(
 	response->status = status;
 	response->body = body;
 	response->length = length;
+	if (exchange->fields)
+		location_fields_apply(exchange->fields, response);
 	exchange->wire->answered(exchange);
 }
 

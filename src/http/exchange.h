@@ -13,10 +13,13 @@
 
 struct exchange;
 struct location;
+struct location_fields;
 struct proactor;
 
 enum {
-	RESPONSE_FIELDS_MAX = 24,
+	RESPONSE_FIELDS_MAX = 24,          /* that an endpoint may add */
+	LOCATION_FIELDS_MAX = 16,          /* that the configuration may add to those */
+	LOCATION_FIELDS_LENGTH_MAX = 4096, /* of their names and values */
 	RESPONSE_MEMORY_SIZE = 2048,  /* for the names and values of fields, and short bodies */
 	REQUEST_PATH_SIZE = 4096,     /* a longer path is answered with 414 */
 	EXCHANGE_SCRATCH_SIZE = 1024, /* the endpoint's, see exchange_scratch() */
@@ -41,8 +44,11 @@ struct response {
 	struct body_source *body; /* NULL: no content */
 	int64_t length;           /* of the body; -1: unknown */
 	unsigned field_count;
-	struct field fields[RESPONSE_FIELDS_MAX];
-	struct buffer memory; /* where names and values are copied to */
+	struct field fields[RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX];
+	bool server_removed;      /* no Server, whatever the wire has to say */
+	bool expires;             /* with a field Expires: */
+	uint64_t expires_seconds; /* so long after Date */
+	struct buffer memory;     /* where names and values are copied to */
 	struct memory_source from_memory;
 	char bytes[RESPONSE_MEMORY_SIZE];
 };
@@ -51,7 +57,8 @@ struct exchange {
 	const struct exchange_wire *wire;
 	struct proactor *proactor;
 	const struct location *location; /* whose endpoint handles it; NULL: answered by the wire */
-	struct body_sink *sink;          /* of the request body, once wanted */
+	const struct location_fields *fields; /* what the answer gets, by configuration; NULL */
+	struct body_sink *sink;               /* of the request body, once wanted */
 	uint64_t body_length_max;
 	uint64_t started_ns;           /* when the first byte of the request was seen */
 	uint64_t sent_length;          /* bytes of the response body that left, for the log */

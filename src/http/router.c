@@ -23,6 +23,7 @@ static void free_location(struct location *location)
 {
 	if (location->endpoint->close)
 		location->endpoint->close(location->state);
+	location_fields_free(location->fields);
 	free((char *)location->prefix.bytes);
 	free(location);
 }
@@ -33,6 +34,7 @@ static void free_site(struct site *site)
 
 	while ((node = list_take_first(&site->locations)))
 		free_location(container_of(node, struct location, node));
+	location_fields_free(site->fields);
 	free((char *)site->name.bytes);
 	free(site);
 }
@@ -68,6 +70,7 @@ struct site *router_add_site(struct router *router, struct text name)
 		return NULL;
 	}
 	site->name = (struct text){ take_pointer(&copy), name.length };
+	site->fields = NULL;
 	list_init(&site->locations);
 	list_append(&router->sites, &site->node);
 	return site;
@@ -105,6 +108,7 @@ struct location *router_add_location(
 	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
 	location->endpoint = endpoint;
 	location->state = state;
+	location->fields = NULL;
 	insert_location(site, location);
 	return location;
 }
@@ -234,6 +238,7 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 		exchange_answer_error(exchange, 404);
 		return;
 	}
+	exchange->fields = location->fields;
 	if (!(location->endpoint->methods & METHOD_BIT(exchange->request.method))) {
 		answer_not_allowed(exchange, location->endpoint->methods);
 		return;
@@ -248,6 +253,7 @@ void router_dispatch(const struct router *router, struct exchange *exchange)
 	const struct site *site = router_find_site(router, request->host);
 
 	assert(site);
+	exchange->fields = site->fields;
 	if (request->method == METHOD_UNKNOWN)
 		exchange_answer_error(exchange, 501);
 	else if (request->method == METHOD_CONNECT) /* its target is no path */

@@ -6,18 +6,21 @@
 
 #include "base/list.h"
 #include "http/endpoint.h"
+#include "http/location_fields.h"
 
 struct location {
 	struct list_node node; /* in its site, longest prefix first */
 	struct text prefix;    /* "/dynamic/"; copied */
 	const struct endpoint *endpoint;
 	void *state;
+	struct location_fields *fields; /* of its answers; freed with it; NULL: as they are */
 };
 
 struct site {
 	struct list_node node;
 	struct text name; /* "*": any host; or "example.com"; copied */
 	struct list locations;
+	struct location_fields *fields; /* of answers that no location gives */
 };
 
 struct router {

@@ -16,7 +16,10 @@
 #include "http1/writer.h"
 
 /* Room that is left for a head when answers are gathered: more than any head needs. */
-enum { HEAD_ROOM = RESPONSE_MEMORY_SIZE + RESPONSE_FIELDS_MAX * 4 + 512 };
+enum {
+	FIELDS_MAX = RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX,
+	HEAD_ROOM = RESPONSE_MEMORY_SIZE + LOCATION_FIELDS_LENGTH_MAX + FIELDS_MAX * 4 + 512,
+};
 
 static struct active *active_of(struct exchange *exchange)
 {
@@ -320,16 +323,29 @@ static bool is_last(const struct connection *connection, enum http1_framing fram
 	       client_awaits_continue(connection);
 }
 
+/* From the same clock as Date, so that the two agree. */
+static struct text date_of_expiry(
+	char bytes[DATE_LENGTH], const struct response *response, int64_t wall_ns)
+{
+	if (!response->expires)
+		return (struct text){ 0 };
+	date_write(bytes, (time_t)(wall_ns / 1000000000) + (time_t)response->expires_seconds);
+	return (struct text){ bytes, DATE_LENGTH };
+}
+
 static void write_head(struct connection *connection)
 {
+	char expires[DATE_LENGTH];
+	int64_t wall_ns = proactor_wall_ns(connection->service->proactor);
 	struct active *active = connection->active;
 	const struct request *request = &active->exchange.request;
 	struct response *response = &active->exchange.response;
 	struct http1_response_head head = {
 		.framing = http1_choose_framing(request, response),
 		.length = response->length > 0 ? (uint64_t)response->length : 0,
-		.date = date_now(proactor_wall_ns(connection->service->proactor)),
-		.server = connection->service->options.server_field,
+		.date = date_now(wall_ns),
+		.expires = date_of_expiry(expires, response, wall_ns),
+		.server = connection->service->options.server_field && !response->server_removed,
 	};
 
 	connection->last = is_last(connection, head.framing);

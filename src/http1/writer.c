@@ -66,6 +66,8 @@ void http1_write_head(struct buffer *buffer, const struct response *response,
 	write_field(buffer, text_literal("Date"), head->date);
 	if (head->server)
 		write_field(buffer, text_literal("Server"), text_literal("Ringlet"));
+	if (head->expires.length > 0)
+		write_field(buffer, text_literal("Expires"), head->expires);
 	for (unsigned i = 0; i < response->field_count; i++)
 		write_field(buffer, response->fields[i].name, response->fields[i].value);
 	write_framing(buffer, head);

@@ -13,19 +13,20 @@ enum http1_framing {
 
 struct http1_response_head {
 	enum http1_framing framing;
-	uint64_t length;  /* of HTTP1_FRAMING_LENGTH */
-	struct text date; /* the value of Date */
-	bool server;      /* "Server: Ringlet"? */
-	bool close;       /* "Connection: close"? */
-	bool keep_alive;  /* "Connection: keep-alive": to HTTP/1.0 clients that asked for it */
+	uint64_t length;     /* of HTTP1_FRAMING_LENGTH */
+	struct text date;    /* the value of Date */
+	struct text expires; /* the value of Expires; empty: none */
+	bool server;         /* "Server: Ringlet"? */
+	bool close;          /* "Connection: close"? */
+	bool keep_alive;     /* "Connection: keep-alive": to HTTP/1.0 clients that asked for it */
 };
 
 /* How a response to this request is framed (RFC 9112 §6.3). */
 enum http1_framing http1_choose_framing(
 	const struct request *request, const struct response *response);
 
-/* Appends status line, Date, Server, the response's fields, framing, Connection, the empty line.
- * The status line is always HTTP/1.1 (RFC 9110 §2.5). */
+/* Appends status line, Date, Server, Expires, the response's fields, framing, Connection, the empty
+ * line. The status line is always HTTP/1.1 (RFC 9110 §2.5). */
 void http1_write_head(struct buffer *buffer, const struct response *response,
 	const struct http1_response_head *head);
 

@@ -5,6 +5,8 @@
  * bring tables of their own, which extend `location`. */
 #include "server/configuration.h"
 
+#include "http/location_fields.h"
+
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
 #define DAY         (86400 * SECOND)
@@ -86,11 +88,37 @@ static const struct setting timeouts_table[] = {
 	{ 0 },
 };
 
+/* What stands in a site and in its locations alike. */
+#define FIELD_SETTINGS                                                                             \
+	{ .name = "add_header",                                                                    \
+		.type = SETTING_STRINGS,                                                           \
+		.inherited = true,                                                                 \
+		.check = location_fields_check_added,                                              \
+		.expected = "fields as in {\"X-Content-Type-Options: nosniff\"}, not those of "    \
+			    "framing, without control bytes",                                      \
+		.help = "Fields that every answer gets, errors too; but Cache-Control and "        \
+			"Expires, which errors do not get.  What the answer already has stays as " \
+			"it is, unless remove_header names it; Link, Set-Cookie and Vary are "     \
+			"added beside it.  A location's list replaces its site's." },              \
+		{ .name = "remove_header",                                                         \
+			.type = SETTING_STRINGS,                                                   \
+			.inherited = true,                                                         \
+			.check = location_fields_check_removed,                                    \
+			.expected = "names of fields as in {\"Server\"}, not those of framing",    \
+			.help = "Fields that no answer has, before add_header adds its own." },    \
+	{                                                                                          \
+		.name = "expires", .type = SETTING_DURATION, .inherited = true,                    \
+		.maximum = 3650 * DAY,                                                             \
+		.help = "How long caches may keep what is no error: Cache-Control: max-age and "   \
+			"Expires, unless the endpoint says itself.  Not set: nothing is said."     \
+	}
+
 static const struct setting location_table[] = {
 	{ .name = "endpoint",
 		.type = SETTING_STRING,
 		.fallback = "static",
 		.help = "What answers: one of the endpoints below." },
+	FIELD_SETTINGS,
 	{ 0 },
 };
 
@@ -109,6 +137,7 @@ static const struct setting site_table[] = {
 		.inherited = true,
 		.help = "The files that answer for a directory; the first that exists does.  Its "
 			"locations inherit it." },
+	FIELD_SETTINGS,
 	{ .name = "location",
 		.type = SETTING_SECTION,
 		.titled = true,

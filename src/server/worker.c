@@ -273,16 +273,25 @@ static void attach_metrics(struct worker *worker, unsigned slot)
 		proactor_backend_name(worker->proactor));
 }
 
+static int set_fields(struct location_fields **fields, const struct section *section)
+{
+	int r = location_fields_new(fields, section);
+
+	return r < 0 ? fail(r, "cannot set the fields of \"%s\"", section->title) : 0;
+}
+
 static int add_location(struct worker *worker, struct site *site, const struct section *section)
 {
 	const struct endpoint *endpoint = configuration_endpoint(section);
+	struct location *location;
 	void *state = NULL;
 	int r = endpoint->open ? endpoint->open(&state, section, worker->proactor) : 0;
 
 	if (r < 0)
 		return r;
-	if (router_add_location(site, text_of(section->title), endpoint, state))
-		return 0;
+	location = router_add_location(site, text_of(section->title), endpoint, state);
+	if (location)
+		return set_fields(&location->fields, section);
 	if (endpoint->close)
 		endpoint->close(state);
 	return fail(-ENOMEM, "cannot add location \"%s\"", section->title);
@@ -296,6 +305,7 @@ static int add_site(struct worker *worker, const struct section *section)
 
 	if (!site)
 		return fail(-ENOMEM, "cannot add site \"%s\"", section->title);
+	r = set_fields(&site->fields, section);
 	for (size_t i = 0; r == 0 && (location = section_child(section, "location", i)); i++)
 		r = add_location(worker, site, location);
 	return r;

@@ -1,0 +1,140 @@
+"""What a site's and a location's settings do to its answers: fields, redirects, pages, listings.
+
+nginx differs on purpose in one point: its add_header leaves errors out unless told `always`; here
+they get what is added, but for what would make a cache keep them."""
+
+import email.utils
+import pathlib
+import re
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from harness import Server  # noqa: E402
+
+
+def serve(case, site="", locations=None, files=None, **options):
+    """A running server whose site has these settings; stopped with the case."""
+    text = [f'listen "127.0.0.1:0" {{}}\nworkers = 1\naccess_log = ""\nsite "*" {{\n'
+            f'  root = "{{root}}"\n  {site}']
+    text += [f'  location "{path}" {{ {words} }}' for path, words in (locations or {}).items()]
+    server = Server(files=files, configuration="\n".join([*text, "}", ""]), **options)
+    case.enterContext(server)
+    return server
+
+
+class Case(unittest.TestCase):
+    def check(self, text):
+        """The exit code and the message of -t for a site with this text."""
+        server = Server(configuration='listen "127.0.0.1:0" {}\nsite "*" { root = "{root}"\n'
+                        f"{text}\n}}\n", arguments=[])
+        server.arguments += ["-t"]
+        server.start()
+        try:
+            server.await_exit()
+            return server.exit_code, server.stderr
+        finally:
+            server._kill()
+            server._remove()
+
+    def assert_refused(self, text, pattern):
+        code, message = self.check(text)
+        self.assertEqual(code, 1, text)
+        self.assertRegex(message, r":3: .*" + pattern)
+
+
+class Fields(Case):
+    def test_fields_are_added_to_every_answer_of_a_site(self):
+        server = serve(self, 'add_header = {"X-One: 1", "X-Two:two words "}',
+                       {"/ping": 'endpoint = "ping"'}, {"a.txt": b"a"})
+        for target, status in (("/a.txt", 200), ("/ping", 200), ("/none", 404), ("/ping/x", 404)):
+            with self.subTest(target):
+                response = server.get(target)
+                self.assertEqual(response.status, status)
+                self.assertEqual((response.field("X-One"), response.field("X-Two")),
+                                 ("1", "two words"))
+        with server.client() as client:
+            response = client.request("DELETE", "/ping")
+            self.assertEqual((response.status, response.field("X-One")), (405, "1"))
+            response = client.request("HEAD", "/a.txt")
+            self.assertEqual((response.status, response.field("X-One")), (200, "1"))
+
+    def test_a_location_replaces_the_list_of_its_site(self):
+        server = serve(self, 'add_header = {"X-One: 1"}',
+                       {"/a/": 'add_header = {"X-Two: 2"}', "/b/": "add_header = {}"},
+                       {"a/x": b"", "b/x": b"", "x": b""})
+        for target, one, two in (("/x", "1", None), ("/a/x", None, "2"), ("/b/x", None, None)):
+            response = server.get(target)
+            self.assertEqual((response.field("X-One"), response.field("X-Two")), (one, two))
+
+    def test_what_the_answer_says_stays_unless_it_is_removed(self):
+        server = serve(self, "", {
+            "/a/": 'add_header = {"content-type: text/x-mine", "Server: mine"}',
+            "/b/": 'add_header = {"content-type: text/x-mine", "Server: mine"} '
+                   'remove_header = {"Content-Type", "server", "ETag"}'},
+            {"a/x.txt": b"", "b/x.txt": b""})
+        response = server.get("/a/x.txt")
+        self.assertEqual(response.field("Content-Type"), "text/plain; charset=utf-8")
+        self.assertEqual(response.field("Server"), "Ringlet")
+        response = server.get("/b/x.txt")
+        self.assertEqual(response.field("Content-Type"), "text/x-mine")
+        self.assertEqual(response.field("Server"), "mine")
+        self.assertIsNone(response.field("ETag"))
+
+    def test_server_can_be_removed(self):
+        server = serve(self, 'remove_header = {"Server"}', files={"x": b""})
+        for target in ("/x", "/none"):
+            self.assertIsNone(server.get(target).field("Server"))
+
+    def test_expires_is_a_date_after_date(self):
+        server = serve(self, "expires = 1h", files={"x": b""})
+        response = server.get("/x")
+        self.assertEqual(response.field("Cache-Control"), "max-age=3600")
+        date, expires = (email.utils.parsedate_to_datetime(response.field(name))
+                         for name in ("Date", "Expires"))
+        self.assertEqual((expires - date).total_seconds(), 3600)
+
+    def test_caches_are_told_nothing_about_errors_and_no_lie_about_statistics(self):
+        server = serve(self, 'expires = 1h add_header = {"Cache-Control: public"}',
+                       {"/stats": 'endpoint = "stats"'}, {"x": b""})
+        self.assertEqual(server.get("/x").all("Cache-Control"), ["public", "max-age=3600"])
+        response = server.get("/none")
+        self.assertEqual((response.status, response.all("Cache-Control"), response.all("Expires")),
+                         (404, [], []))
+        response = server.get("/stats")
+        self.assertEqual((response.field("Cache-Control"), response.all("Expires")),
+                         ("no-store", []))
+
+    def test_as_many_fields_as_allowed_arrive_also_pipelined(self):
+        lines = [f"X-{i}: {'v' * 255}" for i in range(15)]
+        listed = ", ".join(f'"{line}"' for line in lines)
+        server = serve(self, f"add_header = {{{listed}}} expires = 1d",
+                       {"/ping": 'endpoint = "ping"'})
+        with server.client() as client:
+            client.send(client.head("GET", "/ping") * 40)
+            for _ in range(40):
+                response = client.response()
+                self.assertEqual(response.body, b"pong")
+                self.assertEqual(response.field("X-14"), "v" * 255)
+
+    def test_fields_of_framing_and_broken_ones_are_mistakes(self):
+        for field in ("Content-Length: 1", "transfer-encoding: chunked", "Connection: close",
+                      "Date: now", "Trailer: x", "Content-Range: bytes */1"):
+            self.assert_refused(f'add_header = {{"X-A: b", "{field}"}}',
+                                f"{re.escape(field)}.* a field of the message's framing, expected")
+        self.assert_refused('remove_header = {"Content-Length"}', "framing, expected names")
+        self.assert_refused('remove_header = {"a b"}', "no field name, expected names")
+        for field in ("no colon", ": x", "a b: c", ""):
+            self.assert_refused(f'add_header = {{"{field}"}}', "no (field name|value), expected")
+        self.assert_refused('add_header = {"X: a\\r\\nY: b"}', "a control byte, expected")
+        self.assert_refused('add_header = {"X: a\\x01"}', "a control byte, expected")
+        self.assert_refused('add_header = {"X:  "}', "no value, expected")
+        many = ", ".join(f'"X-{i}: y"' for i in range(16))
+        self.assert_refused(f"add_header = {{{many}}}", "too many fields, expected")
+        self.assert_refused(f'add_header = {{"X: {"y" * 5000}"}}', "too long together, expected")
+        self.assert_refused("expires = 10", "no unit, expected")
+
+
+if __name__ == "__main__":
+    harness.main()
