@@ -1,11 +1,78 @@
 /* Answers with files.
  *
- * The order is that of RFC 9110 §13.2.2: conditions first, since what fails them needs no body.
- * Fields are added only when it is certain which answer they belong to. */
+ * The order is that of RFC 9110 §13.2.2: conditions, then If-Range and Range, then the body. Fields
+ * are added only when it is certain which answer they belong to, and the file is an answer's from
+ * the moment a body could be made of it.
+ *
+ * Bodies are stacked: extents or reads of the ranges that are wanted, the location's filters, and,
+ * for several ranges, the heads of their parts. */
 #include "endpoints/file_answer.h"
 
+#include "filters/byteranges.h"
 #include "http/condition.h"
 #include "proactor/proactor.h"
+
+enum { VALUE_SIZE = 128 }; /* Content-Range, and the media type of several parts */
+
+struct answer {
+	struct exchange *exchange;
+	const struct file_delivery *delivery;
+	const struct representation *representation;
+	struct validators validators;
+	time_t now;
+	struct byteranges parts; /* what is sent: the set; the rest for several parts only */
+};
+
+static void add_field(struct answer *answer, struct text name, const struct buffer *value)
+{
+	exchange_add_field(answer->exchange, name, buffer_text(value));
+}
+
+/* --- ranges ------------------------------------------------------------------------------- */
+
+static bool takes_ranges(const struct file_delivery *delivery)
+{
+	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
+		if (!(*filter)->keeps_bytes)
+			return false;
+	}
+	return true;
+}
+
+static void add_accept_ranges(struct answer *answer)
+{
+	if (takes_ranges(answer->delivery))
+		exchange_add_field(
+			answer->exchange, text_literal("Accept-Ranges"), text_literal("bytes"));
+}
+
+/* Only GET has ranges (§14.2).  A Range that comes twice is no list that anybody defined. */
+static enum range_outcome choose_ranges(struct answer *answer)
+{
+	const struct text name = TEXT("Range");
+	const struct request *request = &answer->exchange->request;
+	const struct field *field = request_field(request, name);
+
+	if (!field || request_field_after(request, name, field) || request->method != METHOD_GET ||
+		!takes_ranges(answer->delivery) ||
+		!condition_allows_range(request, &answer->validators, answer->now))
+		return RANGE_WHOLE;
+	return range_parse(&answer->parts.set, field->value, answer->representation->length);
+}
+
+static void answer_unsatisfiable(struct answer *answer)
+{
+	char memory[VALUE_SIZE];
+	struct buffer value;
+
+	buffer_init(&value, memory, sizeof(memory));
+	range_append_unsatisfied(&value, answer->representation->length);
+	add_field(answer, text_literal("Content-Range"), &value);
+	add_accept_ranges(answer);
+	exchange_answer_error(answer->exchange, 416);
+}
+
+/* --- bodies ------------------------------------------------------------------------------- */
 
 /* NULL: out of memory, and the inner body has been released. */
 static struct body_source *add_filters(
@@ -23,52 +90,128 @@ static struct body_source *add_filters(
 	return body;
 }
 
-static bool answer_whole(struct exchange *exchange, const struct file_delivery *delivery,
-	const struct representation *representation, int fd)
+/* Likewise. */
+static struct body_source *add_part_heads(
+	struct answer *answer, struct body_source *body, int64_t *length)
 {
-	int64_t length = (int64_t)representation->length;
-	struct body_source *body = delivery->open(exchange->proactor, fd, representation->length);
+	struct byteranges *parts = &answer->parts;
+	struct body_source *multipart = NULL;
+
+	if (parts->set.count == 1)
+		return body;
+	parts->length = answer->representation->length;
+	parts->media_type = answer->representation->media_type;
+	if (byteranges_choose_boundary(parts) == 0)
+		multipart = byteranges_open(body, parts, length);
+	if (!multipart)
+		body->release(body);
+	return multipart;
+}
+
+/* --- fields ------------------------------------------------------------------------------- */
+
+/* A client with If-Range has the others already (§15.3.7). */
+static void add_description(struct answer *answer, bool is_partial)
+{
+	const struct representation *representation = answer->representation;
+	bool is_known =
+		is_partial && request_field(&answer->exchange->request, text_literal("If-Range"));
+
+	if (!is_known && answer->parts.set.count == 1)
+		exchange_add_field(
+			answer->exchange, text_literal("Content-Type"), representation->media_type);
+	if (!is_known)
+		representation_add_last_modified(representation, answer->exchange);
+	representation_add_etag(representation, answer->exchange);
+	add_accept_ranges(answer);
+}
+
+/* What says which part, or which parts, this is. */
+static void add_range(struct answer *answer)
+{
+	const struct byteranges *parts = &answer->parts;
+	char memory[VALUE_SIZE];
+	struct buffer value;
+
+	buffer_init(&value, memory, sizeof(memory));
+	if (parts->set.count == 1) {
+		range_append_content(&value, &parts->set.ranges[0], answer->representation->length);
+		add_field(answer, text_literal("Content-Range"), &value);
+	} else {
+		byteranges_append_media_type(&value, parts);
+		add_field(answer, text_literal("Content-Type"), &value);
+	}
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+/* Is the file the body's? */
+static bool answer_ranges(struct answer *answer, bool is_partial, int fd)
+{
+	const struct range_set *set = &answer->parts.set;
+	int64_t length = (int64_t)range_set_length(set);
+	struct body_source *body = answer->delivery->open(answer->exchange->proactor, fd, set);
 
 	if (!body) {
-		exchange_answer_error(exchange, 503);
+		exchange_answer_error(answer->exchange, 503);
 		return false;
 	}
-	body = add_filters(delivery, body, &length);
+	body = add_filters(answer->delivery, body, &length);
+	if (body)
+		body = add_part_heads(answer, body, &length);
 	if (!body) {
-		exchange_answer_error(exchange, 503);
+		exchange_answer_error(answer->exchange, 503);
 		return true;
 	}
-	representation_add_fields(representation, exchange);
-	exchange_answer(exchange, 200, body, length);
+	if (is_partial)
+		add_range(answer);
+	add_description(answer, is_partial);
+	exchange_answer(answer->exchange, is_partial ? 206 : 200, body, length);
 	return true;
 }
 
-/* What a cache needs to go on with what it has, and nothing else (§15.4.5). */
-static void answer_not_modified(
-	struct exchange *exchange, const struct representation *representation)
+static bool answer_body(struct answer *answer, int fd)
 {
-	representation_add_etag(representation, exchange);
-	exchange_answer(exchange, 304, NULL, 0);
+	switch (choose_ranges(answer)) {
+	case RANGE_WHOLE:
+		range_set_whole(&answer->parts.set, answer->representation->length);
+		return answer_ranges(answer, false, fd);
+	case RANGE_PARTIAL:
+		return answer_ranges(answer, true, fd);
+	case RANGE_UNSATISFIABLE:
+		break;
+	}
+	answer_unsatisfiable(answer);
+	return false;
+}
+
+/* What a cache needs to go on with what it has, and nothing else (§15.4.5). */
+static void answer_not_modified(struct answer *answer)
+{
+	representation_add_etag(answer->representation, answer->exchange);
+	exchange_answer(answer->exchange, 304, NULL, 0);
 }
 
 bool file_answer(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct representation *representation, int fd)
 {
-	const struct validators validators = {
-		.etag = representation_etag(representation),
-		.modified = representation->last_modified,
-	};
-	time_t now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
+	struct answer answer;
 
-	switch (condition_evaluate(&exchange->request, &validators, now)) {
+	answer.exchange = exchange;
+	answer.delivery = delivery;
+	answer.representation = representation;
+	answer.validators.etag = representation_etag(representation);
+	answer.validators.modified = representation->last_modified;
+	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
+	switch (condition_evaluate(&exchange->request, &answer.validators, answer.now)) {
+	case CONDITION_PROCEED:
+		return answer_body(&answer, fd);
 	case CONDITION_NOT_MODIFIED:
-		answer_not_modified(exchange, representation);
-		return false;
+		answer_not_modified(&answer);
+		break;
 	case CONDITION_FAILED:
 		exchange_answer_error(exchange, 412);
-		return false;
-	case CONDITION_PROCEED:
 		break;
 	}
-	return answer_whole(exchange, delivery, representation, fd);
+	return false;
 }

@@ -5,12 +5,13 @@
 
 #include "files/representation.h"
 #include "filters/filter.h"
+#include "http/range.h"
 
 /* How the bytes of a location's files travel. */
 struct file_delivery {
-	/* Makes a body of the first `length` bytes of `fd`, which is the body's from now on.  NULL:
-	 * out of memory, fd stays the caller's. */
-	struct body_source *(*open)(struct proactor *proactor, int fd, uint64_t length);
+	/* Makes a body of these ranges of `fd`, which is the body's from now on.  NULL: out of
+	 * memory, fd stays the caller's. */
+	struct body_source *(*open)(struct proactor *proactor, int fd, const struct range_set *set);
 
 	/* What the body passes through, the innermost first; ends with NULL. */
 	const struct filter *const *filters;

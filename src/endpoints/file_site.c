@@ -12,6 +12,7 @@
 #include "base/block_pool.h"
 #include "base/log.h"
 #include "files/lookup.h"
+#include "filters/byteranges.h"
 #include "http/path.h"
 
 /* A redirect's address must fit into the response's memory whole, with other fields. */
@@ -187,5 +188,6 @@ void file_site_close(void *state)
 
 	root_close(site->root);
 	block_pool_trim(&requests);
+	byteranges_trim();
 	free(site);
 }

@@ -1,5 +1,5 @@
-/* Extents of a file.  The source is a counter: how much was asked for.  A file that has become
- * shorter is found out by whoever sends the extent (-ENODATA).
+/* Extents of a file.  The source is a counter: how much of which range was asked for.  A file that
+ * has become shorter is found out by whoever sends the extent (-ENODATA).
  *
  * Sources come from a pool of the process and may outlive the endpoint that made them: the last
  * thing a source does is to close its file. */
@@ -11,8 +11,10 @@ struct extents {
 	struct body_source source;
 	struct op op; /* the close */
 	struct proactor *proactor;
-	uint64_t offset, length;
 	int fd;
+	unsigned index;           /* of the range that the next extent belongs to */
+	uint64_t produced_length; /* bytes of that range so far */
+	struct range_set set;
 };
 
 static struct block_pool pool = BLOCK_POOL(sizeof(struct extents), 256);
@@ -25,19 +27,23 @@ static struct extents *extents_of(struct body_source *source)
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
 {
 	struct extents *extents = extents_of(source);
-	uint64_t left = extents->length - extents->offset;
+	const struct range *range = &extents->set.ranges[extents->index];
+	uint64_t left = range->length - extents->produced_length;
 	uint64_t length = length_max < EXTENT_LENGTH_MAX ? length_max : EXTENT_LENGTH_MAX;
 
 	*piece = (struct body_piece){ .fd = -1 };
 	if (left == 0)
-		return BODY_LAST;
+		return BODY_LAST; /* an empty file */
 	if (length > left)
 		length = left;
 	piece->fd = extents->fd;
-	piece->offset = extents->offset;
+	piece->offset = range->offset + extents->produced_length;
 	piece->length = length;
-	extents->offset += length;
-	return length == left ? BODY_LAST : BODY_PIECE;
+	extents->produced_length += length;
+	if (length < left)
+		return BODY_PIECE;
+	extents->produced_length = 0;
+	return ++extents->index == extents->set.count ? BODY_LAST : BODY_PIECE;
 }
 
 static void file_closed(struct proactor *proactor, struct op *op)
@@ -53,7 +59,7 @@ static void release(struct body_source *source)
 	proactor_close(extents->proactor, &extents->op, extents->fd);
 }
 
-struct body_source *extents_open(struct proactor *proactor, int fd, uint64_t length)
+struct body_source *extents_open(struct proactor *proactor, int fd, const struct range_set *set)
 {
 	struct extents *extents = block_pool_take(&pool);
 
@@ -62,8 +68,8 @@ struct body_source *extents_open(struct proactor *proactor, int fd, uint64_t len
 	*extents = (struct extents){
 		.source = { .produce = produce, .release = release },
 		.proactor = proactor,
-		.length = length,
 		.fd = fd,
+		.set = *set,
 	};
 	op_init(&extents->op, file_closed);
 	return &extents->source;

@@ -4,14 +4,15 @@
 #define RINGLET_FILES_EXTENTS_H
 
 #include "http/body.h"
+#include "http/range.h"
 #include "proactor/proactor.h"
 
 /* One extent at most: fairness between connections and the progress of a send count in these. */
 #define EXTENT_LENGTH_MAX UINT64_C(1048576)
 
-/* The first `length` bytes of `fd`, which is the source's from now on: closed after release().
- * NULL: out of memory, fd stays the caller's. */
-struct body_source *extents_open(struct proactor *proactor, int fd, uint64_t length);
+/* These ranges of `fd`, one after the other.  fd is the source's from now on: closed after
+ * release().  NULL: out of memory, fd stays the caller's. */
+struct body_source *extents_open(struct proactor *proactor, int fd, const struct range_set *set);
 
 /* Frees the memory kept for later sources. */
 void extents_trim(void);

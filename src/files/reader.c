@@ -1,9 +1,10 @@
 /* Reading ahead.
  *
  * The chunks are a ring: chunks[first] is the one being sent, the following ones are full, and the
- * one after those is being read; one read at a time, in the order of the file.  A chunk's memory is
- * taken when its read begins and returned when its last byte has left, so that a short file holds
- * one and a HEAD request none: the first produce() begins the first read.
+ * one after those is being read; one read at a time, in the order of the ranges, none across the
+ * end of one.  A chunk's memory is taken when its read begins and returned when its last byte has
+ * left, so that a short file holds one and a HEAD request none: the first produce() begins the
+ * first read.
  *
  * release() may come at any time.  The read that is under way owns its chunk until it ends; then
  * everything is returned, the file is closed, and the reader goes back to its pool. */
@@ -23,9 +24,11 @@ struct reader {
 	struct body_source source;
 	struct op op; /* the read, finally the close */
 	struct proactor *proactor;
-	uint64_t length;
-	uint64_t read_length;     /* bytes read so far */
+	uint64_t length;          /* of all ranges */
 	uint64_t produced_length; /* bytes handed out so far */
+	struct range_set set;
+	unsigned range_index;       /* of the range that is being read */
+	uint64_t range_read_length; /* bytes of that range so far */
 	struct chunk chunks[READER_CHUNK_COUNT];
 	unsigned first, full_count;
 	int fd;
@@ -59,17 +62,18 @@ static void return_chunk(struct chunk *chunk)
 static bool may_read(const struct reader *reader)
 {
 	return !op_is_active(&reader->op) && reader->error == 0 &&
-	       reader->read_length < reader->length && reader->full_count < READER_CHUNK_COUNT;
+	       reader->range_index < reader->set.count && reader->full_count < READER_CHUNK_COUNT;
 }
 
 static void read_ahead(struct reader *reader)
 {
 	struct chunk *chunk = chunk_at(reader, reader->full_count);
-	uint64_t left = reader->length - reader->read_length;
-	size_t length = left < READER_CHUNK_LENGTH ? (size_t)left : READER_CHUNK_LENGTH;
+	const struct range *range = &reader->set.ranges[reader->range_index];
+	uint64_t left;
 
 	if (!may_read(reader))
 		return;
+	left = range->length - reader->range_read_length;
 	chunk->bytes = block_pool_take(&chunk_pool);
 	if (!chunk->bytes) {
 		/* What is being sent may come free; with nothing to wait for there is no hope. */
@@ -77,8 +81,18 @@ static void read_ahead(struct reader *reader)
 			reader->error = -ENOMEM;
 		return;
 	}
-	proactor_read(reader->proactor, &reader->op, reader->fd, chunk->bytes, length,
-		reader->read_length);
+	proactor_read(reader->proactor, &reader->op, reader->fd, chunk->bytes,
+		left < READER_CHUNK_LENGTH ? (size_t)left : READER_CHUNK_LENGTH,
+		range->offset + reader->range_read_length);
+}
+
+static void advance(struct reader *reader, uint64_t length)
+{
+	reader->range_read_length += length;
+	if (reader->range_read_length < reader->set.ranges[reader->range_index].length)
+		return;
+	reader->range_index++;
+	reader->range_read_length = 0;
 }
 
 static void note_read(struct reader *reader, int64_t result)
@@ -92,8 +106,8 @@ static void note_read(struct reader *reader, int64_t result)
 	}
 	chunk->start = 0;
 	chunk->end = (size_t)result;
-	reader->read_length += (uint64_t)result;
 	reader->full_count++;
+	advance(reader, (uint64_t)result);
 }
 
 static void close_file(struct reader *reader);
@@ -186,7 +200,7 @@ static void release(struct body_source *source)
 		close_file(reader);
 }
 
-struct body_source *reader_open(struct proactor *proactor, int fd, uint64_t length)
+struct body_source *reader_open(struct proactor *proactor, int fd, const struct range_set *set)
 {
 	struct reader *reader = block_pool_take(&reader_pool);
 
@@ -195,7 +209,8 @@ struct body_source *reader_open(struct proactor *proactor, int fd, uint64_t leng
 	*reader = (struct reader){
 		.source = { .produce = produce, .release = release },
 		.proactor = proactor,
-		.length = length,
+		.length = range_set_length(set),
+		.set = *set,
 		.fd = fd,
 	};
 	op_init(&reader->op, chunk_read);

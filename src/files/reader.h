@@ -4,16 +4,17 @@
 #define RINGLET_FILES_READER_H
 
 #include "http/body.h"
+#include "http/range.h"
 #include "proactor/proactor.h"
 
 /* A reader's memory, whatever the length of its file: while one chunk is being sent the others are
  * read, and a client that does not read its response costs no more than these. */
 enum { READER_CHUNK_COUNT = 4, READER_CHUNK_LENGTH = 65536 };
 
-/* The first `length` bytes of `fd`, which is the source's from now on: closed after release().  A
- * file that has become shorter ends the body with -ENODATA; of one that has grown no more is read.
- * NULL: out of memory, fd stays the caller's. */
-struct body_source *reader_open(struct proactor *proactor, int fd, uint64_t length);
+/* These ranges of `fd`, one after the other.  fd is the source's from now on: closed after
+ * release().  A file that has become shorter ends the body with -ENODATA; of one that has grown no
+ * more is read.  NULL: out of memory, fd stays the caller's. */
+struct body_source *reader_open(struct proactor *proactor, int fd, const struct range_set *set);
 
 /* Frees the memory kept for later readers. */
 void reader_trim(void);

@@ -40,14 +40,12 @@ void representation_add_etag(const struct representation *representation, struct
 	exchange_add_field(exchange, text_literal("ETag"), representation_etag(representation));
 }
 
-void representation_add_fields(
+void representation_add_last_modified(
 	const struct representation *representation, struct exchange *exchange)
 {
 	char date[DATE_LENGTH];
 
-	exchange_add_field(exchange, text_literal("Content-Type"), representation->media_type);
 	date_write(date, representation->last_modified);
 	exchange_add_field(
 		exchange, text_literal("Last-Modified"), (struct text){ date, DATE_LENGTH });
-	representation_add_etag(representation, exchange);
 }

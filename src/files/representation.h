@@ -30,9 +30,7 @@ struct text representation_etag(const struct representation *representation);
 
 void representation_add_etag(
 	const struct representation *representation, struct exchange *exchange);
-
-/* Content-Type, Last-Modified, ETag. */
-void representation_add_fields(
+void representation_add_last_modified(
 	const struct representation *representation, struct exchange *exchange);
 
 #endif

@@ -11,6 +11,10 @@
 struct filter {
 	const char *name;
 
+	/* Does every byte pass unchanged?  Then a range of what goes in is a range of the result.
+	 */
+	bool keeps_bytes;
+
 	/* Takes `inner` over, whose release() is then the filter's to call.  *length (in bytes, -1:
 	 * unknown) is that of inner before and of the result after.  NULL: out of memory, inner
 	 * stays the caller's and *length as it was. */

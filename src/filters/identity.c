@@ -58,4 +58,8 @@ static struct body_source *open_identity(struct body_source *inner, int64_t *len
 	return &identity->source;
 }
 
-const struct filter identity_filter = { .name = "identity", .open = open_identity };
+const struct filter identity_filter = {
+	.name = "identity",
+	.keeps_bytes = true,
+	.open = open_identity,
+};

@@ -4,13 +4,14 @@ representation of it.  Whatever holds for static holds for dynamic."""
 import email.utils
 import os
 import pathlib
+import re
 import sys
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
-from harness import Server  # noqa: E402
+from harness import GIB, MIB, Server  # noqa: E402
 
 MODIFIED = 784111777
 THREE_FORMS = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -160,6 +161,195 @@ class Conditions(Case):
                 for target in ("/file.txt", "/dynamic/file.txt"):
                     self.assertEqual(client.get(target, fields={"If-None-Match": "*"}).status, 304)
                     self.assertEqual(client.get(target, fields={"If-Match": '"x"'}).status, 412)
+            self.server.await_descriptor_count(count)
+
+
+def parse_parts(response):
+    """Pairs of Content-Range and bytes, as RFC 9110 §14.6 and RFC 2046 §5.1.1 frame them."""
+    boundary = re.fullmatch(r"multipart/byteranges; boundary=([0-9A-Za-z'()+_,./:=?-]{1,70})",
+                            response.field("Content-Type"))[1].encode()
+    pieces = (b"\r\n" + response.body).split(b"\r\n--" + boundary)
+    if pieces[0] != b"" or pieces[-1] != b"--\r\n":
+        raise AssertionError(f"not delimited: {pieces[0]!r}, {pieces[-1]!r}")
+    for piece in pieces[1:-1]:
+        head, content = piece.split(b"\r\n\r\n", 1)
+        lines = head.decode().split("\r\n")
+        if lines[0] != "" or lines[1] != "Content-Type: text/plain; charset=utf-8":
+            raise AssertionError(f"not a part's head: {lines}")
+        yield lines[2].removeprefix("Content-Range: "), content
+
+
+class Ranges(Case):
+    def test_single_ranges(self):
+        """§14.1.2, §14.4, §15.3.7.1"""
+        for target in self.everywhere():
+            for value, expected, content in (
+                    ("bytes=0-4", "bytes 0-4/10", b"01234"),
+                    ("bytes=5-", "bytes 5-9/10", b"56789"),
+                    ("bytes=-3", "bytes 7-9/10", b"789"),
+                    ("bytes=-30", "bytes 0-9/10", b"0123456789"),
+                    ("bytes=9-100", "bytes 9-9/10", b"9"),
+                    ("BYTES=0-0", "bytes 0-0/10", b"0"),
+                    ("bytes=2-4,3-6,20-", "bytes 2-6/10", b"23456")):
+                response = self.get(target, {"Range": value})
+                self.assertEqual((response.status, response.reason), (206, "Partial Content"))
+                self.assertEqual(response.field("Content-Range"), expected, value)
+                self.assertEqual(response.field("Content-Type"), "text/plain; charset=utf-8")
+                self.assertEqual(response.field("Last-Modified"), THREE_FORMS[0])
+                self.assertEqual(response.body, content, value)
+
+    def test_several_ranges_are_parts(self):
+        """§14.6, §15.3.7.2: in the order asked for, joined where they overlap"""
+        for target in self.everywhere():
+            with self.server.client() as client:
+                response = client.get(target, fields={"Range": "bytes=8-, 0-1, 90-, 4-5, 5-6"})
+                self.assertEqual(response.status, 206)
+                self.assertIsNone(response.field("Content-Range"))
+                self.assertEqual(list(parse_parts(response)),
+                                 [("bytes 8-9/10", b"89"), ("bytes 0-1/10", b"01"),
+                                  ("bytes 4-6/10", b"456")])
+                # The length was right: the connection goes on.
+                self.assertEqual(client.get(target).body, b"0123456789")
+
+    def test_ranges_that_cannot_be_met_are_416(self):
+        """§15.5.17"""
+        for target in self.everywhere():
+            for value in ("bytes=10-", "bytes=-0", "bytes=10-12,99-", f"bytes={2**64}-"):
+                response = self.get(target, {"Range": value})
+                self.assertEqual((response.status, response.field("Content-Range")),
+                                 (416, "bytes */10"), value)
+
+    def test_ranges_that_do_not_count_are_ignored(self):
+        """§14.2: HEAD, unknown units, what is malformed, too many, and twice"""
+        many = "bytes=" + ",".join(f"{i * 2}-{i * 2}" for i in range(33))
+        for target in self.everywhere():
+            for value in ("bytes=5-4", "bytes=", "bytes=a", "lines=0-1", "0-1", "bytes=0-1;2-3",
+                          many):
+                response = self.get(target, {"Range": value})
+                self.assertEqual((response.status, response.body), (200, b"0123456789"), value)
+            twice = [("Range", "bytes=0-1"), ("Range", "bytes=4-5")]
+            self.assertEqual(self.get(target, twice).status, 200)
+            head = self.get(target, {"Range": "bytes=0-1"}, "HEAD")
+            self.assertEqual((head.status, head.field("Content-Length")), (200, "10"))
+            self.assertEqual(self.get(target, {"Range": "bytes=0-1"}, "POST").status, 405)
+
+    def test_ranges_are_offered(self):
+        """§14.3"""
+        for target in self.everywhere():
+            self.assertEqual(self.get(target).field("Accept-Ranges"), "bytes")
+            self.assertEqual(self.get(target, method="HEAD").field("Accept-Ranges"), "bytes")
+        self.assertIsNone(self.get("/ping").field("Accept-Ranges"))
+
+    def test_if_range_decides_between_the_part_and_the_whole(self):
+        """§13.1.5"""
+        for target in self.everywhere():
+            tag = self.get(target).field("ETag")
+            for validator, status in ((tag, 206), (THREE_FORMS[0], 206), (THREE_FORMS[1], 206),
+                                      (THREE_FORMS[2], 206), (f"W/{tag}", 200), ('"x"', 200),
+                                      ("Sun, 06 Nov 1994 08:49:36 GMT", 200),
+                                      ("Sun, 06 Nov 1994 08:49:38 GMT", 200), ("x", 200)):
+                fields = {"Range": "bytes=0-1", "If-Range": validator}
+                response = self.get(target, fields)
+                self.assertEqual(response.status, status, validator)
+                self.assertEqual(response.body, b"01" if status == 206 else b"0123456789")
+            # Without a match there is nothing that could not be met.
+            for validator, status in (('"x"', 200), (tag, 416)):
+                fields = {"Range": "bytes=90-", "If-Range": validator}
+                self.assertEqual(self.get(target, fields).status, status)
+
+    def test_partial_answer_to_if_range_repeats_nothing(self):
+        """§15.3.7: only what is required"""
+        for target in self.everywhere():
+            tag = self.get(target).field("ETag")
+            response = self.get(target, {"Range": "bytes=0-1", "If-Range": tag})
+            self.assertEqual({name for name, _ in response.fields},
+                             {"Date", "Server", "ETag", "Accept-Ranges", "Content-Range",
+                              "Content-Length"})
+
+    def test_conditions_come_before_ranges(self):
+        """§13.2.2"""
+        for target in self.everywhere():
+            tag = self.get(target).field("ETag")
+            for condition, status in (({"If-None-Match": tag}, 304), ({"If-Match": '"x"'}, 412),
+                                      ({"If-Match": tag}, 206), ({"If-None-Match": '"x"'}, 206)):
+                response = self.get(target, {"Range": "bytes=0-1", **condition})
+                self.assertEqual(response.status, status, condition)
+
+    def test_empty_file_has_no_ranges(self):
+        """§14.1.2"""
+        self.server.write("empty", b"")
+        self.assertEqual(self.get("/empty", {"Range": "bytes=0-"}).status, 416)
+        self.assertEqual(self.get("/empty", {"Range": "bytes=-1"}).status, 200)
+
+    def test_ranges_of_large_files_have_64_bits(self):
+        for directory in DIRECTORIES:
+            path = self.server.root / f"{directory[1:]}large.txt"
+            with open(path, "wb") as file:
+                file.truncate(5 * GIB)
+                file.seek(5 * GIB)
+                file.write(b"the end")
+            response = self.get(f"{directory}large.txt", {"Range": f"bytes={5 * GIB - 1}-"})
+            self.assertEqual(response.field("Content-Range"),
+                             f"bytes {5 * GIB - 1}-{5 * GIB + 6}/{5 * GIB + 7}")
+            self.assertEqual(response.body, b"\0the end")
+            response = self.get(f"{directory}large.txt", {"Range": "bytes=-3,0-1"})
+            self.assertEqual(list(parse_parts(response)),
+                             [(f"bytes {5 * GIB + 4}-{5 * GIB + 6}/{5 * GIB + 7}", b"end"),
+                              (f"bytes 0-1/{5 * GIB + 7}", b"\0\0")])
+            path.unlink()
+
+    def test_parts_of_static_files_are_zero_copy(self):
+        """Heads from memory, what is between them not through the process."""
+        carrier = {"io_uring": "spliced_bytes", "epoll": "sendfile_bytes"}[self.server.backend]
+        content = harness.pattern_bytes(4 * MIB)
+        self.server.write("parts.txt", content)
+        for value, length in (("bytes=100000-2099999", 2000000),
+                              ("bytes=3000000-3999999,0-999999", 2000000)):
+            before = self.server.stats()["counters"]
+            response = self.get("/parts.txt", {"Range": value})
+            after = self.server.stats()["counters"]
+            self.assertEqual(after[carrier] - before[carrier], length)
+            self.assertEqual(after["read_bytes"], before["read_bytes"])
+            if "," in value:
+                self.assertEqual([part for _, part in parse_parts(response)],
+                                 [content[3000000:4000000], content[:1000000]])
+            else:
+                self.assertTrue(response.body == content[100000:2100000])
+
+    def test_pieces_of_a_download_make_the_whole(self):
+        """As a download manager asks: from several connections, with If-Range."""
+        content = harness.pattern_bytes(MIB + 12345)
+        for directory in DIRECTORIES:
+            target = f"{directory}download"
+            self.server.write(target[1:], content)
+            tag = self.get(target, method="HEAD").field("ETag")
+            parts, step = [], 100001
+            for start in range(0, len(content), step):
+                response = self.get(target, {"Range": f"bytes={start}-{start + step - 1}",
+                                             "If-Range": tag})
+                self.assertEqual(response.status, 206)
+                parts.append(response.body)
+            self.assertTrue(b"".join(parts) == content)
+
+    def test_pipelined_ranges_come_in_order(self):
+        with self.server.client() as client:
+            values = ["bytes=0-0", "bytes=3-4,8-8", "bytes=99-", "bytes=-1"]
+            targets = ("/file.txt", "/dynamic/file.txt")
+            client.send(b"".join(client.head("GET", target, {"Range": value})
+                                 for value in values for target in targets))
+            bodies = [client.response() for _ in range(8)]
+            self.assertEqual([r.status for r in bodies], [206] * 4 + [416] * 2 + [206] * 2)
+            self.assertEqual([bodies[i].body for i in (0, 1, 6, 7)], [b"0", b"0", b"9", b"9"])
+            self.assertEqual([part for _, part in parse_parts(bodies[2])], [b"34", b"8"])
+
+    def test_descriptors_do_not_grow_with_ranges(self):
+        with self.server.client() as client:
+            client.get("/file.txt")
+            count = self.server.descriptor_count()
+            for _ in range(50):
+                for target in ("/file.txt", "/dynamic/file.txt"):
+                    for value in ("bytes=0-1", "bytes=0-1,4-5", "bytes=90-"):
+                        client.get(target, fields={"Range": value})
             self.server.await_descriptor_count(count)
 
 

@@ -277,6 +277,215 @@ static void test_many_answers_without_a_body_close_their_files(void **state)
 	assert_int_equal(place_open_count(&place), 1); /* the root */
 }
 
+/* --- ranges (RFC 9110 §14) ---------------------------------------------------------------- */
+
+static void begin_range(
+	const struct endpoint *endpoint, void *state, const char *path, const char *range)
+{
+	visit_init(&caller, &place, path);
+	visit_add_field(&caller, "Range", range);
+	endpoint->handle(state, &caller.exchange);
+	visit_await_answer(&caller);
+}
+
+static void assert_range(const struct endpoint *endpoint, void *state, const char *range,
+	const char *content_range, uint64_t offset, uint64_t length)
+{
+	for (size_t length_max = 997; length_max < SIZE_MAX / 8; length_max *= 9973) {
+		begin_range(endpoint, state, "/file", range);
+		caller.offset = offset;
+		visit_pull_all(&caller, length_max);
+		assert_int_equal(visit_status(&caller), 206);
+		assert_true(
+			text_equal(visit_field(&caller, "Content-Range"), text_of(content_range)));
+		assert_field("Content-Type", "application/octet-stream");
+		assert_field("Accept-Ranges", "bytes");
+		assert_true(visit_field(&caller, "ETag").length > 0);
+		assert_true(visit_field(&caller, "Last-Modified").length > 0);
+		assert_int_equal(caller.exchange.response.length, length);
+		assert_int_equal(caller.outcome, BODY_LAST);
+		assert_int_equal(caller.length, length);
+		assert_true(caller.patterned);
+	}
+}
+
+static void assert_single_ranges(const struct endpoint *endpoint, void *state)
+{
+	assert_range(endpoint, state, "bytes=0-0", "bytes 0-0/300000", 0, 1);
+	assert_range(endpoint, state, "bytes=1000-2999", "bytes 1000-2999/300000", 1000, 2000);
+	assert_range(endpoint, state, "bytes=-1000", "bytes 299000-299999/300000", 299000, 1000);
+	assert_range(endpoint, state, "bytes=5-", "bytes 5-299999/300000", 5, 299995);
+	assert_range(endpoint, state, "bytes=0-", "bytes 0-299999/300000", 0, 300000);
+	assert_range(endpoint, state, "bytes=10-20,15-29,999999-", "bytes 10-29/300000", 10, 20);
+}
+
+static void test_single_range_is_the_bytes_asked_for(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 300000);
+	assert_single_ranges(&static_endpoint, static_state);
+	assert_single_ranges(&dynamic_endpoint, dynamic_state);
+}
+
+/* With BOUNDARY put in, what a body must be. */
+static struct text with_boundary(const char *pattern, struct text boundary)
+{
+	static char memory[sizeof(caller.kept)];
+	struct buffer buffer;
+
+	buffer_init(&buffer, memory, sizeof(memory));
+	for (const char *next; (next = strchr(pattern, '@')); pattern = next + 1) {
+		buffer_append(&buffer, (struct text){ pattern, (size_t)(next - pattern) });
+		buffer_append(&buffer, boundary);
+	}
+	buffer_append_string(&buffer, pattern);
+	return buffer_text(&buffer);
+}
+
+static void assert_parts(const struct endpoint *endpoint, void *state, size_t length_max)
+{
+	const struct text prefix = TEXT("multipart/byteranges; boundary=");
+	struct text expected, type;
+
+	begin_range(endpoint, state, "/a.txt", "bytes=-4, 0-1, 900-");
+	caller.is_parted = true;
+	visit_pull_all(&caller, length_max);
+	assert_int_equal(visit_status(&caller), 206);
+	type = visit_field(&caller, "Content-Type");
+	assert_true(text_starts_with(type, prefix));
+	expected = with_boundary("--@\r\nContent-Type: text/plain; charset=utf-8\r\n"
+				 "Content-Range: bytes 5-8/9\r\n\r\ntext\r\n"
+				 "--@\r\nContent-Type: text/plain; charset=utf-8\r\n"
+				 "Content-Range: bytes 0-1/9\r\n\r\nso\r\n--@--\r\n",
+		text_from(type, prefix.length));
+	assert_int_equal(caller.outcome, BODY_LAST);
+	assert_true(text_equal(visit_body(&caller), expected));
+	assert_int_equal(caller.exchange.response.length, expected.length);
+	assert_null(visit_field(&caller, "Content-Range").bytes);
+}
+
+/* §14.6, §15.3.7.2 */
+static void test_several_ranges_are_parts_in_the_order_asked_for(void **state)
+{
+	static const size_t lengths[] = { SIZE_MAX, 100, 3, 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		assert_parts(&static_endpoint, static_state, lengths[i]);
+		assert_parts(&dynamic_endpoint, dynamic_state, lengths[i]);
+	}
+}
+
+static void test_parts_of_static_files_are_extents(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", (3 << 20) + 5);
+	begin_range(&static_endpoint, static_state, "/file", "bytes=0-9,1000-1500000");
+	caller.is_parted = true;
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_int_equal(caller.extent_count, 3);
+	assert_int_equal(caller.piece_count, 6); /* two heads and the end */
+	assert_int_equal(caller.extent_length_max, EXTENT_LENGTH_MAX);
+	assert_int_equal(caller.length, caller.exchange.response.length);
+}
+
+static void test_range_beyond_the_end_is_416_with_the_length(void **state)
+{
+	(void)state;
+	begin_range(&static_endpoint, static_state, "/a.txt", "bytes=9-");
+	assert_int_equal(visit_status(&caller), 416);
+	assert_field("Content-Range", "bytes */9");
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_body("416 Range Not Satisfiable\n");
+	begin_range(&dynamic_endpoint, dynamic_state, "/a.txt", "bytes=-0");
+	assert_int_equal(visit_status(&caller), 416);
+}
+
+static void assert_whole_with(enum method method, const char *name, const char *value)
+{
+	visit_init(&caller, &place, "/a.txt");
+	caller.exchange.request.method = method;
+	visit_add_field(&caller, "Range", "bytes=0-1");
+	if (name)
+		visit_add_field(&caller, name, value);
+	handle_and_pull(&static_endpoint, static_state);
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(caller.exchange.response.length, 9);
+	assert_field("Accept-Ranges", "bytes");
+	assert_null(visit_field(&caller, "Content-Range").bytes);
+}
+
+static void test_range_is_ignored_where_it_does_not_count(void **state)
+{
+	(void)state;
+	assert_whole_with(METHOD_HEAD, NULL, NULL);          /* §14.2 */
+	assert_whole_with(METHOD_GET, "Range", "bytes=2-3"); /* twice */
+	assert_whole_with(METHOD_GET, "If-Range", "\"x\"");  /* §13.1.5 */
+}
+
+/* §15.3.7: what such a client knows already is not said again. */
+static void test_if_range_that_holds_is_answered_with_the_part_alone(void **state)
+{
+	char etag[64];
+
+	(void)state;
+	get_static("/a.txt");
+	snprintf(etag, sizeof(etag), "%.*s", TEXT_ARGUMENTS(visit_field(&caller, "ETag")));
+	visit_init(&caller, &place, "/a.txt");
+	visit_add_field(&caller, "Range", "bytes=5-");
+	visit_add_field(&caller, "If-Range", etag);
+	caller.offset = 5;
+	handle_and_pull(&static_endpoint, static_state);
+	assert_int_equal(visit_status(&caller), 206);
+	assert_body("text");
+	assert_true(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
+	assert_null(visit_field(&caller, "Content-Type").bytes);
+	assert_null(visit_field(&caller, "Last-Modified").bytes);
+}
+
+static void test_ranges_may_lie_beyond_4_gib(void **state)
+{
+	(void)state;
+	place_truncate(&place, "www/a.txt", (UINT64_C(5) << 30) + 10);
+	for (unsigned i = 0; i < 2; i++) {
+		begin_range(i ? &dynamic_endpoint : &static_endpoint,
+			i ? dynamic_state : static_state, "/a.txt", "bytes=5368709120-");
+		caller.offset = UINT64_C(5) << 30;
+		visit_pull_all(&caller, SIZE_MAX);
+		assert_int_equal(caller.length, 10);
+		assert_field("Content-Range", "bytes 5368709120-5368709129/5368709130");
+	}
+}
+
+static void release_parts_after(const struct endpoint *endpoint, void *state, unsigned pieces)
+{
+	begin_range(endpoint, state, "/a.txt", "bytes=0-1,4-5");
+	caller.is_parted = true;
+	for (unsigned i = 0; i < pieces; i++)
+		assert_int_equal(visit_pull(&caller, SIZE_MAX), BODY_PIECE);
+	visit_release(&caller);
+}
+
+static void test_parts_may_be_released_at_any_time(void **state)
+{
+	(void)state;
+	for (unsigned pieces = 0; pieces < 5; pieces++) {
+		release_parts_after(&static_endpoint, static_state, pieces);
+		release_parts_after(&dynamic_endpoint, dynamic_state, pieces);
+	}
+}
+
+static void test_parts_of_a_file_that_shrinks_are_cut(void **state)
+{
+	(void)state;
+	place_make_pattern(&place, "www/file", 1 << 20);
+	begin_range(&dynamic_endpoint, dynamic_state, "/file", "bytes=0-9,900000-");
+	caller.is_parted = true;
+	place_truncate(&place, "www/file", 500);
+	visit_pull_all(&caller, SIZE_MAX);
+	assert_int_equal(caller.outcome, -ENODATA);
+}
+
 static void cancel_after(const struct endpoint *endpoint, void *state, unsigned turns)
 {
 	begin(endpoint, state, "/a.txt");
@@ -699,6 +908,15 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_failed_condition_is_412),
 	AT_PLACE(test_conditions_do_not_hide_what_is_missing),
 	AT_PLACE(test_many_answers_without_a_body_close_their_files),
+	AT_PLACE(test_single_range_is_the_bytes_asked_for),
+	AT_PLACE(test_several_ranges_are_parts_in_the_order_asked_for),
+	AT_PLACE(test_parts_of_static_files_are_extents),
+	AT_PLACE(test_range_beyond_the_end_is_416_with_the_length),
+	AT_PLACE(test_range_is_ignored_where_it_does_not_count),
+	AT_PLACE(test_if_range_that_holds_is_answered_with_the_part_alone),
+	AT_PLACE(test_ranges_may_lie_beyond_4_gib),
+	AT_PLACE(test_parts_may_be_released_at_any_time),
+	AT_PLACE(test_parts_of_a_file_that_shrinks_are_cut),
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
 	AT_PLACE(test_static_file_is_extents_of_a_mebibyte_at_most),
@@ -727,6 +945,9 @@ static const struct CMUnitTest simulated_only[] = {
 
 /* Reads are cut short, ops end late and in any order. */
 static const struct CMUnitTest by_chance[] = {
+	AT_PLACE(test_single_range_is_the_bytes_asked_for),
+	AT_PLACE(test_several_ranges_are_parts_in_the_order_asked_for),
+	AT_PLACE(test_parts_may_be_released_at_any_time),
 	AT_PLACE(test_file_is_answered_with_its_description),
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),

@@ -135,7 +135,7 @@ static void keep(struct visit *visit, struct text bytes)
 	size_t room = sizeof(visit->kept) - visit->kept_length;
 
 	for (size_t i = 0; i < bytes.length && visit->patterned; i++)
-		visit->patterned = bytes.bytes[i] == place_byte(visit->length + i);
+		visit->patterned = bytes.bytes[i] == place_byte(visit->offset + visit->length + i);
 	bytes = text_first(bytes, room);
 	if (visit->length == visit->kept_length && bytes.length > 0) {
 		memcpy(visit->kept + visit->kept_length, bytes.bytes, bytes.length);
@@ -155,7 +155,7 @@ static void take_piece(struct visit *visit, const struct body_piece *piece, size
 		return;
 	}
 	assert_true(piece->length > 0 && piece->length <= length_max);
-	assert_int_equal(piece->offset, visit->length);
+	assert_true(visit->is_parted || piece->offset == visit->offset + visit->length);
 	visit->extent_count++;
 	if (piece->length > visit->extent_length_max)
 		visit->extent_length_max = piece->length;

@@ -15,6 +15,8 @@ struct visit {
 	bool ready;      /* ready() has come for the last BODY_LATER */
 	bool patterned;  /* every byte so far is place_byte() of its offset */
 	int outcome;     /* of the last produce(), LATER never */
+	uint64_t offset; /* in the file, of the body's first byte */
+	bool is_parted;  /* the body is several ranges: neither pattern nor offsets are looked at */
 	uint64_t length; /* of the pieces so far */
 	unsigned piece_count, extent_count, later_count;
 	uint64_t extent_length_max;
