@@ -23,7 +23,7 @@ def download(server, target, expected):
 
 class Downloads(unittest.TestCase):
     def test_seventeen_large_downloads_at_once_in_constant_memory(self):
-        with Server() as server:
+        with Server(before_exec=harness.without_huge_pages) as server:
             (server.root / "dynamic").mkdir()
             sums = {}
             for directory in ("", "dynamic/"):
@@ -127,7 +127,8 @@ class Misbehaviour(unittest.TestCase):
             server.await_descriptor_count(descriptors)
 
     def test_ten_rounds_of_everything_leave_memory_flat(self):
-        with Server(files={"small": b"x" * 1000}) as server:
+        with Server(files={"small": b"x" * 1000},
+                    before_exec=harness.without_huge_pages) as server:
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 20 * MIB)
