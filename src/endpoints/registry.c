@@ -7,6 +7,7 @@ const struct endpoint *const endpoints[] = {
 	&ping_endpoint,
 	&echo_endpoint,
 	&palindrome_endpoint,
+	&redirect_endpoint,
 	&stats_endpoint,
 	NULL,
 };

@@ -4,7 +4,8 @@
 
 #include "http/endpoint.h"
 
-extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint;
+extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint,
+	redirect_endpoint;
 extern const struct endpoint echo_endpoint, palindrome_endpoint;
 
 /* NULL-terminated. */

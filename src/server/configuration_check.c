@@ -64,6 +64,21 @@ static int claim_values(struct section *location, const struct endpoint *endpoin
 	return 0;
 }
 
+/* `redirect = "/new/"` says enough about what answers. */
+static int imply_endpoint(struct section *location)
+{
+	const struct setting_value *redirect = section_find_value(location, "redirect");
+	const struct setting *setting = section_find_setting(location, "endpoint");
+	struct setting_value *value;
+
+	if (!redirect || section_find_value(location, "endpoint"))
+		return 0;
+	value = section_add_value(location, setting, redirect->line);
+	if (!value)
+		return -ENOMEM;
+	return setting_value_add_string(value, text_literal("redirect"));
+}
+
 static int check_endpoint(struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "endpoint");
@@ -293,6 +308,8 @@ static int check_title(struct section *section, const char *directory)
 	if (!configuration_is_location(section))
 		return 0;
 	r = check_prefix(section);
+	if (r == 0)
+		r = imply_endpoint(section);
 	return r < 0 ? r : check_endpoint(section);
 }
 

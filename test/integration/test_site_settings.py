@@ -136,5 +136,62 @@ class Fields(Case):
         self.assert_refused("expires = 10", "no unit, expected")
 
 
+class Redirects(Case):
+    def setUp(self):
+        self.server = serve(self, 'add_header = {"X-One: 1"}', {
+            "/old/": 'redirect = "/new/"', "/page": 'redirect = "/new/page.html"',
+            "/far/": 'redirect = "https://example.com" redirect_status = 308',
+            "/gone/": 'endpoint = "redirect" redirect = "/" redirect_status = 302',
+            "/post": 'redirect = "/other" redirect_status = 307'})
+
+    def follow(self, target, method="GET"):
+        with self.server.client() as client:
+            response = client.request(method, target)
+        return response.status, response.field("Location")
+
+    def test_the_rest_of_the_path_and_the_query_are_kept(self):
+        for target, status, location in (
+                ("/old/", 301, "/new/"), ("/old/a/b", 301, "/new/a/b"),
+                ("/old/a%20b?c=%20d&e", 301, "/new/a%20b?c=%20d&e"),
+                ("/page", 301, "/new/page.html"), ("/page?x", 301, "/new/page.html?x"),
+                ("/far/", 308, "https://example.com/"), ("/far/x", 308, "https://example.com/x"),
+                ("/gone/", 302, "/"), ("/gone/x", 302, "/x"), ("/post", 307, "/other")):
+            with self.subTest(target):
+                self.assertEqual(self.follow(target), (status, location))
+
+    def test_a_redirect_has_the_fields_of_its_site_and_a_body_for_people(self):
+        response = self.server.get("/old/x")
+        self.assertEqual((response.field("X-One"), response.body),
+                         ("1", b"301 Moved Permanently\n"))
+        self.assertEqual(self.follow("/old/x", "HEAD"), (301, "/new/x"))
+        self.assertEqual(self.follow("/post", "POST"), (307, "/other"))
+
+    def test_no_path_leads_to_another_host(self):
+        for target in ("/gone//example.com", "/gone/%5Cexample.com", "/gone/./%2e/example.com/",
+                       "/far/.evil.com", "/far/@evil.com", "/gone/%0d%0aX: y"):
+            with self.subTest(target):
+                status, location = self.follow(target)
+                if status != 400:
+                    self.assertRegex(location, r"^(/|https://example\.com/)[^/\\]*/?$")
+
+    def test_an_address_too_long_is_414(self):
+        self.assertEqual(self.follow("/old/" + "%20" * 900)[0], 414)
+
+    def test_mistakes_are_found_when_the_configuration_is_read(self):
+        for target in ("new", "//host/", "ftp://host/", "https://", "https:///x", "/a b", "/a?b",
+                       "/a\\nb", "/\u00e4", ""):
+            self.assert_refused(f'location "/a" {{ redirect = "{target}" }}', "expected")
+        self.assert_refused('location "/a" { redirect = "/b" redirect_status = 303 }',
+                            "unknown word, expected 301, 302, 307 or 308")
+        self.assert_refused('location "/a" { endpoint = "ping" redirect = "/b" }',
+                            "redirect is a setting of the endpoint redirect, expected")
+        self.assert_refused('location "/a" { endpoint = "redirect" }', "redirect is missing")
+
+    def test_a_site_of_redirects_needs_no_root(self):
+        with Server(configuration='listen "127.0.0.1:0" {}\nworkers = 1\naccess_log = ""\n'
+                    'site "*" { location "/" { redirect = "https://example.com/" } }') as server:
+            self.assertEqual(server.get("/a").field("Location"), "https://example.com/a")
+
+
 if __name__ == "__main__":
     harness.main()
