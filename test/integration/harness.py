@@ -171,7 +171,6 @@ def io_wq_thread_count(pid):
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NO_NEW_PRIVS = 38
-_PR_SET_THP_DISABLE = 41
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
 IO_URING_SETUP = 425  # the same number on every architecture
@@ -202,13 +201,6 @@ def forbid_system_call(number, error=errno.EPERM):
 
     set_filter.keeps = (memory, filter_program)  # referred to by address only
     return set_filter
-
-
-def without_huge_pages():
-    """For Server(before_exec=...): memory is counted in pages of 4 KiB, not in steps of 2 MiB that
-    the kernel takes when it pleases."""
-    if _libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def limit_descriptors(soft, hard=None):

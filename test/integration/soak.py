@@ -123,7 +123,7 @@ def main():
             thread.join()
 
         wrong = [text for client in clients for text in client.wrong]
-        harness.wait_until(lambda: server.descriptor_count() == descriptors, what="descriptors back")
+        server.await_descriptor_count(descriptors)
         if server.worker_pids() != workers:
             wrong.append("a worker died")
         print(f"soak: {sum(client.checked for client in clients)} answers right, "

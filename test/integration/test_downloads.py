@@ -23,7 +23,7 @@ def download(server, target, expected):
 
 class Downloads(unittest.TestCase):
     def test_seventeen_large_downloads_at_once_in_constant_memory(self):
-        with Server(before_exec=harness.without_huge_pages) as server:
+        with Server() as server:
             (server.root / "dynamic").mkdir()
             sums = {}
             for directory in ("", "dynamic/"):
@@ -127,8 +127,7 @@ class Misbehaviour(unittest.TestCase):
             server.await_descriptor_count(descriptors)
 
     def test_ten_rounds_of_everything_leave_memory_flat(self):
-        with Server(files={"small": b"x" * 1000},
-                    before_exec=harness.without_huge_pages) as server:
+        with Server(files={"small": b"x" * 1000}) as server:
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 20 * MIB)
@@ -144,6 +143,7 @@ class Misbehaviour(unittest.TestCase):
                 with concurrent.futures.ThreadPoolExecutor(16) as pool:
                     list(pool.map(visit, range(32)))
                 harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
+                return server.anonymous_bytes()
 
             # The pools take what so many clients at once can need, however the rounds turn out.
             stalled = [server.client(receive_buffer=4 * KIB) for _ in range(32)]
@@ -153,16 +153,14 @@ class Misbehaviour(unittest.TestCase):
                 client.receive(100)
             for client in stalled:
                 client.reset()
-            for _ in range(3):
-                one_round()
-            before = server.anonymous_bytes()
+            # The heap keeps more or less of what a round gave back; a leak is in every round.
+            before = max(one_round() for _ in range(4))
             descriptors = server.descriptor_count()
-            for _ in range(10):
-                one_round()
+            after = min([one_round() for _ in range(10)][-3:])
             server.await_descriptor_count(descriptors)
             self.assertLessEqual(server.pooled_pipe_count(), 2 * PIPES_MAX)
             if not harness.is_sanitized():
-                self.assertLessEqual(server.anonymous_bytes() - before, MIB)
+                self.assertLessEqual(after - before, MIB)
 
 
 if __name__ == "__main__":
