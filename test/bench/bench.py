@@ -1,0 +1,269 @@
+"""The benchmark's course; scripts/bench builds what it needs and starts it.
+
+All servers run, each on a port of its own and on the server's core; the load runs on the other.
+For each case they are asked by turns, round after round, every second round backwards, so that what
+the machine does meanwhile falls on all of them.  A server that answers a case with another status
+than is due has no row in it and a remark instead; a run with an error is a remark too.
+"""
+
+import argparse
+import datetime
+import http.client
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+import time
+
+import cases as what
+import measure
+import report
+import servers as rows
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+CONGESTION_CONTROL = "cubic"
+ALWAYS = {"ceiling", "ringlet", "ringlet-auto", "ringlet-epoll", "nginx", "lighttpd", "h2o"}
+SLOW_COUNT = 1000
+IDLE_COUNT = 10000
+
+
+class Course:
+    def __init__(self, options):
+        self.options = options
+        self.runs = []
+        self.notes = {}
+        self.failed = False
+        self.seconds = options.seconds or (0.5 if options.quick else 1.2)
+        self.pairs = options.pairs or (3 if options.quick else 5)
+        known = rows.known_servers(options.build / "ringlet", options.build / "test/bench/ceiling")
+        wanted = set(options.server) if options.server else ALWAYS | (
+            {"caddy", "apache2"} if options.all else set())
+        self.servers = [server for server in known if server.name in wanted]
+        self.cases = [case for case in what.CASES
+                      if (case.name in options.case if options.case
+                          else case.is_quick or not options.quick)]
+
+    # Its frame
+
+    def __enter__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-bench-", dir="/var/tmp"))
+        os.chmod(self.directory, 0o755)
+        self.root = self.directory / "root"
+        try:
+            what.make_files(self.root, self.directory, self.cases)
+            self.load = measure.Load(self.options.build / "test/bench/load",
+                                     self.options.cpus[1], self.directory)
+            for server in self.servers:
+                if server.name != "ceiling":
+                    server.start(self.directory / server.name, self.root, self.options.cpus[0],
+                                 CONGESTION_CONTROL)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        for server in self.servers:
+            server.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def note(self, case, server):
+        return self.notes.setdefault((case.name, server.name), {"remarks": []})
+
+    def remark(self, case, server, text):
+        self.note(case, server)["remarks"].append(text)
+        print(f"    {server.name}: {text}", flush=True)
+
+    def record(self, case, server, round_number, figures):
+        self.runs.append({"case": case.name, "server": server.name, "round": round_number,
+                          **figures})
+
+    # What every case begins with
+
+    def answers(self, case, server):
+        """Asks once, so that a case a server does not know is no run of errors."""
+        path = case.path or (self.directory / case.paths).read_text().split("\n")[0]
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        try:
+            client.request("HEAD", "/1k")
+            first = client.getresponse()
+            first.read()
+            server.modified = first.getheader("Last-Modified", "")
+            name, _, value = case.field.replace("@MODIFIED@", server.modified).partition(": ")
+            client.request("GET" if case.length < what.MIB or case.field else "HEAD", path,
+                           headers={name: value} if name else {})
+            answer = client.getresponse()
+            answer.read()
+        finally:
+            client.close()
+        if answer.status != case.status:
+            self.remark(case, server, f"answers {answer.status} where {case.status} is asked for")
+        return answer.status == case.status
+
+    def takers(self, case):
+        """The servers that take part in a case, ready for it."""
+        found = []
+        for server in self.servers:
+            if server.name == "ceiling":
+                if case.has_ceiling:
+                    server.stop()
+                    server.start_with(case.length, case.is_reopening, self.directory,
+                                      self.options.cpus[0], CONGESTION_CONTROL)
+                    found.append(server)
+            elif self.answers(case, server):
+                found.append(server)
+        return found
+
+    def run_once(self, case, server, round_number, seconds=None, options=()):
+        try:
+            figures = measure.measure(self.load, server, case, seconds or self.seconds, options)
+        except measure.LoadFailed as error:
+            self.failed = True
+            self.remark(case, server, f"FAILED: {error}")
+            return
+        if round_number >= 0:  # before the first, it was to warm up
+            self.record(case, server, round_number, figures)
+
+    def by_turns(self, case, takers, options=()):
+        for server in takers:
+            self.run_once(case, server, -1, 0.2, options)
+        for i in range(self.pairs):
+            for server in takers if i % 2 == 0 else reversed(takers):
+                self.run_once(case, server, i, options=options)
+
+    # The kinds of cases
+
+    def plain(self, case):
+        takers = self.takers(case)
+        self.by_turns(case, takers)
+        for server in takers:
+            note = self.note(case, server)
+            note["resident"] = measure.resident_bytes(server.pids())
+            note["calls"], note["calls_by"] = measure.system_calls_per_request(
+                self.load, server, case, 0.3)
+
+    def schedule(self, case):
+        """Open loop, at 80 % of what nginx (or else the first server) reaches."""
+        takers = self.takers(case)
+        standard = next((server for server in takers if server.name == "nginx"), takers[0])
+        rate = 0.8 * measure.measure(self.load, standard, case,
+                                     2 * self.seconds)["requests_per_second"]
+        self.by_turns(case, takers, ("--rate", f"{rate:.0f}"))
+        self.remark(case, standard, f"the schedule, for all: {rate:.0f} requests per second")
+
+    def cold(self, case):
+        for i in range(self.pairs):
+            for server in self.takers(case):
+                what.forget_pages(self.root)
+                self.run_once(case, server, i, 60, ("--requests", what.COLD_COUNT))
+
+    def slow(self, case):
+        for server in self.takers(case):
+            pids = server.pids()
+            alone = measure.measure(self.load, server, case, 2 * self.seconds)
+            before = measure.thread_count(pids), measure.resident_bytes(pids)
+            with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
+                self.run_once(case, server, 0, 2 * self.seconds)
+                after = measure.thread_count(pids), measure.resident_bytes(pids)
+            measure.settle(pids)
+            self.remark(case, server, f"p99 alone {alone['p99_us']:.0f} µs; threads "
+                        f"{before[0]} to {after[0]}; resident MB "
+                        f"{before[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
+
+    def idle(self, case):
+        for server in self.takers(case):
+            pids = server.pids()
+            measure.settle(pids)
+            own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()
+            with measure.Holders(self.options.cpus[1], "idle", server.port, IDLE_COUNT, case.path):
+                measure.settle(pids)
+                own = (measure.anonymous_bytes(pids) - own) / IDLE_COUNT
+                kernel = (measure.kernel_bytes() - kernel) / IDLE_COUNT
+            measure.settle(pids)
+            self.remark(case, server, f"{own:.0f} bytes of its memory for an idle connection; "
+                        f"the kernel's, both ends: {kernel:.0f}")
+
+    def run(self):
+        for case in self.cases:
+            print(f"{case.name} ...", flush=True)
+            try:
+                getattr(self, case.kind)(case)
+            except measure.LoadFailed as error:
+                self.failed = True
+                print(f"    FAILED: {error}", flush=True)
+
+    # The result
+
+    def facts(self):
+        calls = {note.get("calls_by") for note in self.notes.values()} - {None, "nothing"}
+        return {
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            "kernel": platform.release(),
+            "processor": _processor(),
+            "cores": f"server on {self.options.cpus[0]}, load on {self.options.cpus[1]}",
+            "congestion control": CONGESTION_CONTROL,
+            "rounds": f"{self.pairs} of {self.seconds:g} s",
+            "system calls counted by": ", ".join(sorted(calls)) or "nothing",
+            "load average before and after": f"{self.load_before:.1f}, {os.getloadavg()[0]:.1f}",
+            "servers": ", ".join(f"{server.name} {server.version()}" for server in self.servers),
+        }
+
+    def write(self):
+        names = [server.name for server in self.servers]
+        facts = self.facts()
+        text = report.markdown(self.runs, self.notes, self.cases, names, facts)
+        folder = TREE / "docs/benchmarks" if self.options.record else self.options.build
+        folder.mkdir(exist_ok=True)
+        stem = folder / ("benchmark-" + facts["date"][:10])
+        report.write_raw(stem.with_suffix(".jsonl"), self.runs, self.notes, facts)
+        if report.write_plot(stem.with_suffix(".svg"), self.runs, self.cases, names):
+            text += f"\n![CPU time per request]({stem.name}.svg)\n"
+        stem.with_suffix(".md").write_text(text)
+        print("\n" + text)
+        print(f"written: {stem}.md, .jsonl")
+
+
+def _processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--case", action="append", choices=[case.name for case in what.CASES])
+    parser.add_argument("--server", action="append",
+                        choices=[server.name for server in rows.known_servers("", "")])
+    parser.add_argument("--pairs", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--cpus", type=lambda text: [int(cpu) for cpu in text.split(",")])
+    options = parser.parse_args()
+    options.cpus = options.cpus or sorted(os.sched_getaffinity(0))[:2]
+    if len(options.cpus) != 2:
+        parser.error("two cores are needed: one for the server, one for the load")
+    return options
+
+
+def main():
+    options = parse()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    begin = time.monotonic()
+    with Course(options) as course:
+        course.load_before = os.getloadavg()[0]
+        course.run()
+        course.write()
+    print(f"{time.monotonic() - begin:.0f} s")
+    sys.exit(1 if course.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

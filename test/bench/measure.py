@@ -1,0 +1,202 @@
+"""One run: the load against a server, and what the server spent on it.
+
+CPU time is utime + stime of /proc/PID/stat, which holds all threads of a process, also those that
+the kernel started for its ring and those that ended; over all processes of a server.  Nothing
+else runs on the server's core, and a server that is asked for nothing takes none.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class LoadFailed(RuntimeError):
+    """The run had errors: its figures say nothing."""
+
+
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        fields = text[text.rindex(")") + 2:].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def _sum_of(pids, file, key):
+    total = 0
+    for pid in pids:
+        match = re.search(rf"^{key}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/{file}").read_text(),
+                          re.MULTILINE)
+        total += int(match[1]) * 1024 if match else 0
+    return total
+
+
+def resident_bytes(pids):
+    """Pss: pages that processes share are counted once."""
+    return _sum_of(pids, "smaps_rollup", "Pss")
+
+
+def anonymous_bytes(pids):
+    return _sum_of(pids, "status", "RssAnon")
+
+
+def thread_count(pids):
+    return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids)
+
+
+def kernel_bytes():
+    """All that the kernel holds for itself, sockets' buffers included."""
+    text = pathlib.Path("/proc/meminfo").read_text()
+    return sum(int(re.search(rf"^{key}:\s+(\d+)", text, re.MULTILINE)[1]) * 1024
+               for key in ("SUnreclaim", "KernelStack", "PageTables"))
+
+
+class Load:
+    """Runs the load program on its core."""
+
+    def __init__(self, program, cpu, directory):
+        self.program = program
+        self.cpu = cpu
+        self.directory = directory
+
+    def command(self, server, case, seconds, options):
+        command = [self.program, "--port", server.port, "--connections", case.connections,
+                   "--seconds", seconds, "--depth", case.depth, *options]
+        if case.is_reopening:
+            command.append("--reopen")
+        if server.name != "ceiling":
+            command += ["--status", case.status]
+            if case.field:
+                command += ["--field", case.field.replace("@MODIFIED@", server.modified)]
+        if case.paths:
+            command += ["--paths", self.directory / case.paths]
+        else:
+            command.append(case.path)
+        return [str(word) for word in command]
+
+    def result_of(self, server, case, done):
+        try:
+            result = json.loads(done.stdout)
+        except json.JSONDecodeError as error:
+            raise LoadFailed(f"{server.name}, {case.name}: {done.stderr}") from error
+        if result["error_count"]:
+            raise LoadFailed(f"{server.name}, {case.name}: {result['errors']}")
+        return result
+
+    def run(self, server, case, seconds, options=(), prefix=()):
+        done = subprocess.run(
+            [*prefix, *self.command(server, case, seconds, options)], capture_output=True,
+            text=True, timeout=seconds + 60,
+            preexec_fn=lambda: os.sched_setaffinity(0, {self.cpu}))
+        return self.result_of(server, case, done)
+
+
+def measure(load, server, case, seconds, options=()):
+    """The figures of one run."""
+    pids = server.pids()
+    before = cpu_seconds(pids)
+    result = load.run(server, case, seconds, options)
+    cpu = cpu_seconds(pids) - before
+    gigabytes = result["body_bytes"] / 1e9
+    return {
+        "requests": result["requests"],
+        "errors": result["error_count"],
+        "requests_per_second": result["requests_per_second"],
+        "gigabytes_per_second": gigabytes / result["seconds"],
+        "cpu_share": cpu / result["seconds"],
+        "cpu_us_per_request": cpu * 1e6 / result["requests"] if result["requests"] else None,
+        "cpu_seconds_per_gigabyte": cpu / gigabytes if gigabytes > 0.001 else None,
+        "unsent": result["unsent"],
+        **{f"{name}_us": value for name, value in result["latency_us"].items()},
+    }
+
+
+# --- system calls -----------------------------------------------------------------------------
+
+
+def _calls_by_perf(load, server, case, seconds):
+    counts = load.directory / "perf"
+    pids = ",".join(map(str, server.pids()))
+    result = load.run(server, case, seconds, prefix=(
+        "perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-o", str(counts), "-p", pids,
+        "--"))
+    match = re.search(r"^(\d+),,raw_syscalls:sys_enter", counts.read_text(), re.MULTILINE)
+    return int(match[1]), result["requests"]
+
+
+def _calls_by_strace(load, server, case, seconds):
+    counts = load.directory / "strace"
+    attached = [word for pid in server.pids() for word in ("-p", str(pid))]
+    tracer = subprocess.Popen(["strace", "-c", "-f", "-o", str(counts), *attached],
+                              stderr=subprocess.PIPE, text=True)
+    for _ in server.pids():
+        tracer.stderr.readline()  # "Process N attached"
+    try:
+        result = load.run(server, case, seconds)
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=20)
+    match = re.search(r"^100\.00\s+\S+\s+\S+\s+(\d+)", counts.read_text(), re.MULTILINE)
+    return int(match[1]), result["requests"]
+
+
+def system_calls_per_request(load, server, case, seconds):
+    """A run of its own, since counting slows down; and by what it was counted."""
+    for name, count in (("perf", _calls_by_perf), ("strace", _calls_by_strace)):
+        if not shutil.which(name):
+            continue
+        try:
+            calls, requests = count(load, server, case, seconds)
+        except (LoadFailed, OSError, TypeError, subprocess.SubprocessError):
+            continue
+        if requests:
+            return calls / requests, name
+    return None, "nothing"
+
+
+# --- connections that are merely held ---------------------------------------------------------
+
+
+class Holders:
+    """Connections kept by holders.py as long as the block lasts."""
+
+    def __init__(self, cpu, *arguments):
+        self.cpu = cpu
+        self.arguments = [str(argument) for argument in arguments]
+
+    def __enter__(self):
+        program = pathlib.Path(__file__).resolve().parent / "holders.py"
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", str(program), *self.arguments], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {self.cpu}))
+        if self.process.stdout.readline() != "ready\n":
+            self.__exit__()
+            raise LoadFailed("the connections could not be made")
+        return self
+
+    def __exit__(self, *error):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def settle(pids, seconds=3.0):
+    """Until the server takes no more time: what was begun has ended."""
+    deadline = time.monotonic() + seconds
+    before = -1.0
+    while time.monotonic() < deadline and cpu_seconds(pids) != before:
+        before = cpu_seconds(pids)
+        time.sleep(0.2)

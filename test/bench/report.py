@@ -1,0 +1,136 @@
+"""From runs to a table: medians, their confidence intervals, ratios, a plot.
+
+Intervals are 95 %, by bootstrap with a fixed seed, so that the same data always give the same
+table.  A ratio is taken round by round, between runs that were made one after the other, so that a
+machine that is slow for a while is slow for both.
+"""
+
+import json
+import random
+import shutil
+import statistics
+import subprocess
+
+RESAMPLES = 1000
+
+
+def interval(values):
+    """The median and the bounds of its confidence interval."""
+    middle = statistics.median(values)
+    if len(values) < 3:
+        return middle, min(values), max(values)
+    chance = random.Random(1)
+    medians = sorted(statistics.median(chance.choices(values, k=len(values)))
+                     for _ in range(RESAMPLES))
+    return middle, medians[int(RESAMPLES * 0.025)], medians[int(RESAMPLES * 0.975) - 1]
+
+
+def values_of(runs, case, server, key):
+    """By round, for pairing; rounds in which it has no value are left out."""
+    return {run["round"]: run[key] for run in runs
+            if run["case"] == case and run["server"] == server and run.get(key) is not None}
+
+
+def ratio(runs, case, server, other, key):
+    """The median of server / other by rounds, and its interval, or None."""
+    above, below = (values_of(runs, case, name, key) for name in (server, other))
+    quotients = [above[i] / below[i] for i in above if below.get(i)]
+    return interval(quotients) if quotients else None
+
+
+def number(value, digits=3):
+    if value is None:
+        return "–"
+    if value >= 10 ** digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def with_interval(values):
+    if not values:
+        return "–"
+    middle, low, high = interval(list(values.values()))
+    return f"{number(middle)} ({number(low)}–{number(high)})"
+
+
+def ratio_text(found):
+    return "–" if not found else f"{found[0]:.2f} ({found[1]:.2f}–{found[2]:.2f})"
+
+
+COLUMNS = [
+    ("requests/s", "requests_per_second"),
+    ("GB/s", "gigabytes_per_second"),
+    ("CPU µs/request", "cpu_us_per_request"),
+    ("CPU s/GB", "cpu_seconds_per_gigabyte"),
+    ("p50 µs", "p50_us"),
+    ("p99 µs", "p99_us"),
+    ("p99.9 µs", "p999_us"),
+]
+
+
+def case_table(runs, notes, case, servers):
+    """Lines of Markdown for a case; what could not be measured is said, not left out."""
+    key = "cpu_seconds_per_gigabyte" if case.is_large else "cpu_us_per_request"
+    unit = "byte" if case.is_large else "request"
+    head = ["server", *(title for title, _ in COLUMNS), "calls/request", "resident MB",
+            f"CPU/{unit} : nginx", ": ceiling"]
+    yield f"### {case.name}"
+    yield ""
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for server in servers:
+        note = notes.get((case.name, server), {})
+        if not any(run["case"] == case.name and run["server"] == server for run in runs):
+            continue
+        cells = [server]
+        cells += [with_interval(values_of(runs, case.name, server, name)) for _, name in COLUMNS]
+        cells.append(number(note.get("calls")))
+        cells.append(number(note["resident"] / 1e6 if "resident" in note else None))
+        cells += [ratio_text(ratio(runs, case.name, server, other, key))
+                  for other in ("nginx", "ceiling")]
+        yield "| " + " | ".join(cells) + " |"
+    yield ""
+    for server in servers:
+        for remark in notes.get((case.name, server), {}).get("remarks", []):
+            yield f"- {server}: {remark}"
+    yield ""
+
+
+def markdown(runs, notes, cases, servers, facts):
+    lines = ["# Benchmark", "",
+             "Made by `scripts/bench`, which tells the method. Medians and 95 % intervals.", ""]
+    lines += [f"- {name}: {value}" for name, value in facts.items()]
+    lines.append("")
+    for case in cases:
+        lines += case_table(runs, notes, case, servers)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def write_raw(path, runs, notes, facts):
+    with open(path, "w", encoding="utf-8") as file:
+        print(json.dumps({"facts": facts}), file=file)
+        for run in runs:
+            print(json.dumps(run), file=file)
+        for (case, server), note in notes.items():
+            print(json.dumps({"case": case, "server": server, "note": note}), file=file)
+
+
+def write_plot(path, runs, cases, servers):
+    """CPU time per request, a group of bars for a case.  Returns whether gnuplot is there."""
+    cases = [case for case in cases if not case.is_large and
+             any(values_of(runs, case.name, server, "cpu_us_per_request") for server in servers)]
+    if not shutil.which("gnuplot") or not cases:
+        return False
+    lines = ["$figures << END", "case " + " ".join(f'"{server}"' for server in servers)]
+    for case in cases:
+        cells = [values_of(runs, case.name, server, "cpu_us_per_request") for server in servers]
+        lines.append(f'"{case.name}" ' + " ".join(
+            f"{statistics.median(values.values()):.3f}" if values else "-" for values in cells))
+    lines += ["END", f'set terminal svg size {240 + 110 * len(cases)},420 font "sans,12"',
+              f'set output "{path}"', "set style data histogram",
+              "set style histogram cluster gap 1", "set style fill solid 0.8 noborder",
+              'set datafile missing "-"', 'set ylabel "CPU time per request, µs"',
+              "set grid ytics", "set yrange [0:*]", "set key outside right noenhanced",
+              f"plot for [i=2:{len(servers) + 1}] $figures using i:xtic(1) title columnheader(i)"]
+    subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
+    return True
