@@ -27,7 +27,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 CONGESTION_CONTROL = "cubic"
 ALWAYS = {"ceiling", "ringlet", "ringlet-auto", "ringlet-epoll", "nginx", "lighttpd", "h2o"}
 SLOW_COUNT = 1000
-IDLE_COUNT = 10000
+IDLE_COUNT_MAX = 10000
 
 
 class Course:
@@ -174,17 +174,20 @@ class Course:
                         f"{before[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
 
     def idle(self, case):
+        # Ringlet keeps two descriptors free for each connection: a socket and a file.
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        count = min(IDLE_COUNT_MAX, descriptors // 2 - 200)
         for server in self.takers(case):
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()
-            with measure.Holders(self.options.cpus[1], "idle", server.port, IDLE_COUNT, case.path):
+            with measure.Holders(self.options.cpus[1], "idle", server.port, count, case.path):
                 measure.settle(pids)
-                own = (measure.anonymous_bytes(pids) - own) / IDLE_COUNT
-                kernel = (measure.kernel_bytes() - kernel) / IDLE_COUNT
+                own = (measure.anonymous_bytes(pids) - own) / count
+                kernel = (measure.kernel_bytes() - kernel) / count
             measure.settle(pids)
-            self.remark(case, server, f"{own:.0f} bytes of its memory for an idle connection; "
-                        f"the kernel's, both ends: {kernel:.0f}")
+            self.remark(case, server, f"{count} idle connections: {own:.0f} bytes of its memory "
+                        f"each, and {kernel:.0f} of the kernel's for both ends")
 
     def run(self):
         for case in self.cases:

@@ -74,13 +74,15 @@ def case_table(runs, notes, case, servers):
     unit = "byte" if case.is_large else "request"
     head = ["server", *(title for title, _ in COLUMNS), "calls/request", "resident MB",
             f"CPU/{unit} : nginx", ": ceiling"]
+    measured = {run["server"] for run in runs if run["case"] == case.name}
     yield f"### {case.name}"
     yield ""
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
+    if measured:
+        yield "| " + " | ".join(head) + " |"
+        yield "|" + "---|" * len(head)
     for server in servers:
         note = notes.get((case.name, server), {})
-        if not any(run["case"] == case.name and run["server"] == server for run in runs):
+        if server not in measured:
             continue
         cells = [server]
         cells += [with_interval(values_of(runs, case.name, server, name)) for _, name in COLUMNS]
