@@ -2,6 +2,7 @@
 #include "base/metrics.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define DESCRIPTION(constant, key, help) { key, help },
 const struct metric_description metric_descriptions[METRICS_COUNT] = { METRICS_COUNTERS(DESCRIPTION)
@@ -35,4 +36,31 @@ uint64_t metrics_sum(enum metric metric)
 	for (size_t i = 0; i < page_count; i++)
 		sum += __atomic_load_n(&all_pages[i].values[metric], __ATOMIC_RELAXED);
 	return sum;
+}
+
+void metrics_count_response(unsigned endpoint, unsigned status, uint64_t duration_ns)
+{
+	struct endpoint_metrics *own;
+	uint64_t *count;
+
+	assert(endpoint < METRICS_ENDPOINTS_MAX);
+	assert(status >= METRICS_STATUS_MIN);
+	assert(status < METRICS_STATUS_MIN + METRICS_STATUS_COUNT);
+	own = &metrics->endpoints[endpoint];
+	count = &own->responses[status - METRICS_STATUS_MIN];
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+	histogram_add(&own->durations, duration_ns);
+}
+
+void metrics_sum_endpoint(struct endpoint_metrics *sum, unsigned endpoint)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < page_count; i++) {
+		const struct endpoint_metrics *page = &all_pages[i].endpoints[endpoint];
+
+		for (unsigned status = 0; status < METRICS_STATUS_COUNT; status++)
+			sum->responses[status] +=
+				__atomic_load_n(&page->responses[status], __ATOMIC_RELAXED);
+		histogram_merge(&sum->durations, &page->durations);
+	}
 }

@@ -10,7 +10,8 @@
 #define RINGLET_BASE_METRICS_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "base/histogram.h"
 
 /* X(CONSTANT, "key", "what it counts").  Counters only grow; gauges go up and down. */
 #define METRICS_COUNTERS(X)                                                                        \
@@ -53,8 +54,10 @@
 	X(CQ_OVERFLOWS, "cq_overflows", "times the completion queue overflowed")                   \
 	X(LOG_LINES_DROPPED, "log_lines_dropped", "log lines dropped because writing fell behind")
 
-/* The states of a connection's two tables (http1/transitions.h), in the order of their enums. */
+/* What is busy, then the states of a connection's two tables (http1/transitions.h), in the order of
+ * their enums. */
 #define METRICS_GAUGES(X)                                                                          \
+	X(CONNECTIONS_ACTIVE, "active", "connections with a request under way")                    \
 	X(INPUT_READING_HEAD, "reading_head", "connections reading a head")                        \
 	X(INPUT_READING_BODY, "reading_body", "connections reading a body")                        \
 	X(INPUT_STALLED, "stalled", "connections whose endpoint is behind")                        \
@@ -79,11 +82,25 @@ enum metric {
 };
 #undef METRICS_CONSTANT
 
+enum {
+	METRICS_ENDPOINTS_MAX = 16, /* 0 stands for what no endpoint answered */
+	METRICS_STATUS_MIN = 200,
+	METRICS_STATUS_COUNT = 400,
+};
+
+/* The requests that one endpoint answered. */
+struct endpoint_metrics {
+	uint64_t responses[METRICS_STATUS_COUNT]; /* by status, from METRICS_STATUS_MIN */
+	struct histogram durations;               /* from a request's first byte to its end */
+};
+
 struct metrics {
 	uint64_t values[METRICS_COUNT];
 	uint64_t started_ns; /* CLOCK_REALTIME when the worker began */
 	uint64_t restarts;   /* written by the supervisor */
+	uint64_t pid;        /* the worker's; 0: none */
 	char backend[16];    /* "io_uring" or "epoll", written once */
+	struct endpoint_metrics endpoints[METRICS_ENDPOINTS_MAX];
 } __attribute__((aligned(64)));
 
 struct metric_description {
@@ -101,6 +118,10 @@ void metrics_attach(struct metrics *pages, size_t count, size_t own);
 /* All workers' pages, for those who report. */
 const struct metrics *metrics_pages(size_t *count);
 uint64_t metrics_sum(enum metric metric);
+void metrics_sum_endpoint(struct endpoint_metrics *sum, unsigned endpoint);
+
+/* A request was answered, by that endpoint (0: by none), with a status of 200 to 599. */
+void metrics_count_response(unsigned endpoint, unsigned status, uint64_t duration_ns);
 
 static inline void metrics_add(enum metric metric, uint64_t amount)
 {

@@ -6,7 +6,7 @@
 #include "base/list.h"
 #include "base/log.h"
 
-static struct block_pool pool = BLOCK_POOL(sizeof(struct generated_body), 4);
+static struct block_pool pool = BLOCK_POOL(sizeof(struct generated_body), 2);
 
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
 {

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "http/exchange.h"
 
-enum { GENERATED_LENGTH_MAX = 16384 };
+enum { GENERATED_LENGTH_MAX = 65536 };
 
 struct generated_body {
 	struct body_source source;

@@ -1,6 +1,10 @@
 /* The one list of endpoints. */
 #include "endpoints/registry.h"
 
+#include <assert.h>
+
+#include "base/metrics.h"
+
 const struct endpoint *const endpoints[] = {
 	&static_endpoint,
 	&dynamic_endpoint,
@@ -11,6 +15,8 @@ const struct endpoint *const endpoints[] = {
 	&stats_endpoint,
 	NULL,
 };
+static_assert(sizeof(endpoints) / sizeof(endpoints[0]) <= METRICS_ENDPOINTS_MAX,
+	"each endpoint, and none, has its own numbers");
 
 const struct endpoint *endpoint_named(struct text name)
 {
@@ -19,4 +25,13 @@ const struct endpoint *endpoint_named(struct text name)
 			return *endpoint;
 	}
 	return NULL;
+}
+
+unsigned endpoint_number(const struct endpoint *endpoint)
+{
+	for (unsigned i = 0; endpoints[i]; i++) {
+		if (endpoints[i] == endpoint)
+			return i + 1;
+	}
+	return 0;
 }

@@ -14,4 +14,7 @@ extern const struct endpoint *const endpoints[];
 /* NULL when there is none of that name. */
 const struct endpoint *endpoint_named(struct text name);
 
+/* From 1, its place in the list: the number under which its requests are counted. */
+unsigned endpoint_number(const struct endpoint *endpoint);
+
 #endif

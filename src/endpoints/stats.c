@@ -1,114 +1,98 @@
-/* What the server counts, as JSON: the sum over the pages of all workers, read without locks.
+/* What the server counts, summed over all workers: as a page for people, as JSON for programs, and
+ * in the layout of nginx's stub_status for exporters that know it.
  *
- * Every key is a contract that docs/endpoints.md lists; those of counters and states come from
- * base/metrics.h.  The numbers of one answer are read one after the other, while others write: two
- * of them may differ by what happened in between. */
+ * ?format=… decides; without it, JSON goes to whoever names application/json in Accept. */
+#include "endpoints/stats.h"
+
 #include <inttypes.h>
 
-#include "base/metrics.h"
 #include "endpoints/generated.h"
 #include "endpoints/registry.h"
-#include "proactor/proactor.h"
+#include "http/negotiation.h"
 
-static uint64_t restarts(void)
+const struct stats_quantile stats_quantiles[STATS_QUANTILE_COUNT] = {
+	{ "p50", "p50", 500 },
+	{ "p90", "p90", 900 },
+	{ "p99", "p99", 990 },
+	{ "p99_9", "p99.9", 999 },
+};
+
+struct format {
+	struct text name; /* ?format= */
+	struct text media_type;
+	void (*append)(struct buffer *buffer, const struct server_state *state);
+};
+
+/* ngx_http_stub_status_module: "Waiting" are idle, "Reading" a head, "Writing" all others. */
+static void append_nginx(struct buffer *buffer, const struct server_state *state)
 {
-	size_t count;
-	const struct metrics *pages = metrics_pages(&count);
-	uint64_t sum = 0;
+	uint64_t reading = state->values[METRIC_OUTPUT_READING];
+	uint64_t waiting = state->idle < reading ? state->idle : reading;
+	uint64_t writing = state->open > reading ? state->open - reading : 0;
 
-	for (size_t i = 0; i < count; i++)
-		sum += __atomic_load_n(&pages[i].restarts, __ATOMIC_RELAXED);
-	return sum;
+	buffer_append_format(buffer,
+		"Active connections: %" PRIu64 " \n"
+		"server accepts handled requests\n"
+		" %" PRIu64 " %" PRIu64 " %" PRIu64 " \n"
+		"Reading: %" PRIu64 " Writing: %" PRIu64 " Waiting: %" PRIu64 " \n",
+		state->open, state->values[METRIC_CONNECTIONS_ACCEPTED],
+		state->values[METRIC_CONNECTIONS_ACCEPTED], state->values[METRIC_REQUESTS],
+		reading - waiting, writing, waiting);
 }
 
-/* Since the oldest worker began; 0 when none has said so. */
-static uint64_t uptime_ms(int64_t now_ns)
+static const struct format formats[] = {
+	{ TEXT("text"), TEXT("text/plain; charset=utf-8"), stats_append_text },
+	{ TEXT("json"), TEXT("application/json"), stats_append_json },
+	{ TEXT("nginx"), TEXT("text/plain; charset=utf-8"), append_nginx },
+};
+enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_COUNT = sizeof(formats) / sizeof(formats[0]) };
+
+/* NULL: a format that there is not. */
+static const struct format *choose_format(const struct request *request)
 {
-	size_t count;
-	const struct metrics *pages = metrics_pages(&count);
-	uint64_t first_ns = 0;
+	unsigned json = accept_quality(request, text_literal("application/json"));
+	struct text name;
 
-	for (size_t i = 0; i < count; i++) {
-		uint64_t started_ns = __atomic_load_n(&pages[i].started_ns, __ATOMIC_RELAXED);
+	if (!query_find(&name, request->query, text_literal("format"))) {
+		bool prefers_json =
+			json > 0 && json >= accept_quality(request, text_literal("text/plain"));
 
-		if (started_ns > 0 && (first_ns == 0 || started_ns < first_ns))
-			first_ns = started_ns;
+		return &formats[prefers_json ? FORMAT_JSON : FORMAT_TEXT];
 	}
-	if (first_ns == 0 || first_ns > (uint64_t)now_ns)
-		return 0;
-	return ((uint64_t)now_ns - first_ns) / 1000000;
-}
-
-static void append_server(struct buffer *json, const struct proactor *proactor)
-{
-	uint64_t ms = uptime_ms(proactor_wall_ns(proactor));
-	size_t worker_count;
-
-	(void)metrics_pages(&worker_count);
-	buffer_append_format(json,
-		"  \"server\": \"Ringlet\",\n"
-		"  \"version\": \"" RINGLET_VERSION "\",\n"
-		"  \"backend\": \"%s\",\n"
-		"  \"workers\": %zu,\n"
-		"  \"restarts\": %" PRIu64 ",\n"
-		"  \"uptime_seconds\": %" PRIu64 ".%03u,\n",
-		proactor_backend_name(proactor), worker_count, restarts(), ms / 1000,
-		(unsigned)(ms % 1000));
-}
-
-/* {"key": value, ...} of the metrics from `first` to before `end`. */
-static void append_metrics(struct buffer *json, const char *indent, unsigned first, unsigned end)
-{
-	buffer_append_string(json, "{");
-	for (unsigned i = first; i < end; i++) {
-		buffer_append_format(json, "%s\n%s  \"%s\": %" PRIu64, i > first ? "," : "", indent,
-			metric_descriptions[i].key, metrics_sum((enum metric)i));
+	for (unsigned i = 0; i < FORMAT_COUNT; i++) {
+		if (text_equal(formats[i].name, name))
+			return &formats[i];
 	}
-	buffer_append_format(json, "\n%s}", indent);
-}
-
-/* Two numbers of a moment that passes: never less than nothing. */
-static uint64_t open_connections(void)
-{
-	uint64_t closed = metrics_sum(METRIC_CONNECTIONS_CLOSED);
-	uint64_t accepted = metrics_sum(METRIC_CONNECTIONS_ACCEPTED);
-
-	return accepted > closed ? accepted - closed : 0;
-}
-
-static void append_connections(struct buffer *json)
-{
-	buffer_append_format(json,
-		"  \"connections\": {\n    \"open\": %" PRIu64 ",\n    \"input\": ",
-		open_connections());
-	append_metrics(json, "    ", METRIC_INPUT_READING_HEAD, METRIC_OUTPUT_READING);
-	buffer_append_string(json, ",\n    \"output\": ");
-	append_metrics(json, "    ", METRIC_OUTPUT_READING, METRICS_COUNT);
-	buffer_append_string(json, "\n  },\n");
+	return NULL;
 }
 
 static void handle_stats(void *state, struct exchange *exchange)
 {
-	struct generated_body *body = generated_take();
+	const struct format *format = choose_format(&exchange->request);
+	struct server_state server;
+	struct generated_body *body;
 
 	(void)state;
+	exchange_add_field(exchange, text_literal("Cache-Control"), text_literal("no-store"));
+	if (!format) {
+		exchange_answer_bytes(exchange, 400, text_literal("text/plain; charset=utf-8"),
+			text_literal("format is text, json or nginx\n"));
+		return;
+	}
+	body = generated_take();
 	if (!body) {
 		exchange_answer_error(exchange, 503);
 		return;
 	}
-	buffer_append_string(&body->text, "{\n");
-	append_server(&body->text, exchange->proactor);
-	append_connections(&body->text);
-	buffer_append_string(&body->text, "  \"counters\": ");
-	append_metrics(&body->text, "  ", 0, METRICS_COUNTER_COUNT);
-	buffer_append_string(&body->text, "\n}\n");
-	exchange_add_field(exchange, text_literal("Cache-Control"), text_literal("no-store"));
-	generated_answer(body, exchange, text_literal("application/json"));
+	server_state_read(&server, exchange->proactor);
+	format->append(&body->text, &server);
+	exchange_add_field(exchange, text_literal("Vary"), text_literal("Accept"));
+	generated_answer(body, exchange, format->media_type);
 }
 
 const struct endpoint stats_endpoint = {
 	.name = "stats",
-	.summary = "What the server has counted, as JSON.",
+	.summary = "What the server has counted, for people, as JSON, or as nginx tells it.",
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.handle = handle_stats,
 };

@@ -107,6 +107,7 @@ struct location *router_add_location(
 	}
 	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
 	location->endpoint = endpoint;
+	location->endpoint_number = 0;
 	location->state = state;
 	location->fields = NULL;
 	insert_location(site, location);

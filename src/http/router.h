@@ -12,6 +12,7 @@ struct location {
 	struct list_node node; /* in its site, longest prefix first */
 	struct text prefix;    /* "/dynamic/"; copied */
 	const struct endpoint *endpoint;
+	unsigned endpoint_number; /* under which its requests are counted (base/metrics.h) */
 	void *state;
 	struct location_fields *fields; /* of its answers; freed with it; NULL: as they are */
 };

@@ -270,6 +270,7 @@ int connection_activate(struct connection *connection)
 	active->exchanging = false;
 	buffer_init(&active->output, active->output_memory, sizeof(active->output_memory));
 	connection->active = active;
+	metrics_add(METRIC_CONNECTIONS_ACTIVE, 1);
 	return 0;
 }
 
@@ -285,6 +286,7 @@ void connection_idle(struct connection *connection)
 		block_pool_return(&service->kept_pool, active->kept.bytes);
 	block_pool_return(&service->active_pool, active);
 	connection->active = NULL;
+	metrics_subtract(METRIC_CONNECTIONS_ACTIVE, 1);
 }
 
 void connection_open(struct http1_service *service, int fd)

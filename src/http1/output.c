@@ -127,14 +127,28 @@ static void count_sent(struct connection *connection)
 
 /* --- the end of an exchange --------------------------------------------------------------- */
 
-static void count_response(unsigned status, bool cut)
+/* The clock is the turn's: what is answered in the turn that brought it took no time. */
+static uint64_t duration_ns(const struct exchange *exchange)
+{
+	uint64_t now_ns = proactor_now_ns(exchange->proactor);
+
+	return exchange->started_ns > 0 && exchange->started_ns < now_ns
+		       ? now_ns - exchange->started_ns
+		       : 0;
+}
+
+static void count_response(const struct exchange *exchange, bool cut)
 {
 	static const enum metric classes[] = { METRIC_RESPONSES_2XX, METRIC_RESPONSES_3XX,
 		METRIC_RESPONSES_4XX, METRIC_RESPONSES_5XX };
+	const struct location *location = exchange->location;
+	unsigned status = exchange->response.status;
 
+	assert(status >= 200 && status < 600);
 	metrics_add(METRIC_REQUESTS, 1);
-	if (status >= 200 && status < 600)
-		metrics_add(classes[status / 100 - 2], 1);
+	metrics_add(classes[status / 100 - 2], 1);
+	metrics_count_response(
+		location ? location->endpoint_number : 0, status, duration_ns(exchange));
 	if (cut)
 		metrics_add(METRIC_RESPONSES_CUT, 1);
 }
@@ -162,7 +176,7 @@ void output_finish_exchange(struct connection *connection, bool cut)
 
 	assert(active->exchanging && active->exchange.answered);
 	active->exchanging = false;
-	count_response(active->exchange.response.status, cut);
+	count_response(&active->exchange, cut);
 	record(connection, cut);
 	if (body)
 		body->release(body);

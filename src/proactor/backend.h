@@ -46,6 +46,7 @@ struct backend {
 
 struct proactor {
 	const struct backend *backend;
+	const char *features;        /* what the kernel grants, in words; NULL: nothing to say */
 	struct list completed;       /* ops whose done() is due */
 	struct list timeouts;        /* OP_TIMEOUT, the next due first */
 	struct list deadline_queues; /* of deadline.h */

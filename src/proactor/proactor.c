@@ -50,6 +50,11 @@ const char *proactor_backend_name(const struct proactor *proactor)
 	return proactor->backend->name;
 }
 
+const char *proactor_features(const struct proactor *proactor)
+{
+	return proactor->features ? proactor->features : "";
+}
+
 uint64_t proactor_now_ns(const struct proactor *proactor)
 {
 	return proactor->now_ns;

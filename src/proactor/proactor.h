@@ -52,6 +52,9 @@ void proactor_free(struct proactor *proactor);
 /* "io_uring", "epoll" or "simulated". */
 const char *proactor_backend_name(const struct proactor *proactor);
 
+/* What the kernel grants the backend, in words: "single_issuer buffer_ring ..."; "" if nothing. */
+const char *proactor_features(const struct proactor *proactor);
+
 /* Sets up a ring as proactor_open() would, asks what it can do, and closes it again. */
 struct uring_probe {
 	int error;          /* 0, or the negative errno of the call that refused */

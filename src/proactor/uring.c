@@ -437,6 +437,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 	uring->record_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct record), 1024);
 	uring->spill_blocks =
 		(struct block_pool)BLOCK_POOL(receive_spill_size(uring->buffers.length), 64);
+	uring->proactor.features = uring->features;
 	pipe_pool_open(&uring->pipes, pipe_count_max(options),
 		options->pipe_length ? options->pipe_length : 256 * 1024);
 	ignore_sigpipe();

@@ -68,6 +68,7 @@ struct receive_buffers {
 struct uring {
 	struct proactor proactor;
 	struct io_uring ring;
+	char features[256]; /* "single_issuer buffer_ring ..." */
 	struct receive_buffers buffers;
 	struct record **records; /* by fd; NULL where there is no record */
 	size_t records_length;

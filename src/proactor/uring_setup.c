@@ -182,6 +182,14 @@ static void bound_workers(struct uring *uring, const struct proactor_options *op
 	io_uring_register_ring_fd(&uring->ring);
 }
 
+static void describe_features(struct uring *uring, const char *granted)
+{
+	snprintf(uring->features, sizeof(uring->features),
+		"%smultishot_accept multishot_receive buffer_ring splice%s%s", granted,
+		uring->ring.enter_ring_fd != uring->ring.ring_fd ? " registered_ring" : "",
+		uring->ring.features & IORING_FEAT_NODROP ? " nodrop" : "");
+}
+
 int ring_open(struct uring *uring, const struct proactor_options *options, struct refusal *refusal)
 {
 	unsigned entries = options->entries ? options->entries : ENTRIES;
@@ -196,11 +204,13 @@ int ring_open(struct uring *uring, const struct proactor_options *options, struc
 		refusal->call = "IORING_REGISTER_PBUF_RING";
 		r = open_buffers(uring, options);
 	}
-	if (r < 0)
+	if (r < 0) {
 		io_uring_queue_exit(&uring->ring);
-	else
-		bound_workers(uring, options);
-	return r;
+		return r;
+	}
+	bound_workers(uring, options);
+	describe_features(uring, refusal->features);
+	return 0;
 }
 
 void ring_close(struct uring *uring)
@@ -290,9 +300,6 @@ void proactor_probe_uring(struct uring_probe *probe)
 			read_disabled());
 		return;
 	}
-	snprintf(probe->features, sizeof(probe->features),
-		"%smultishot_accept multishot_receive buffer_ring splice%s%s", refusal.features,
-		uring.ring.enter_ring_fd != uring.ring.ring_fd ? " registered_ring" : "",
-		uring.ring.features & IORING_FEAT_NODROP ? " nodrop" : "");
+	snprintf(probe->features, sizeof(probe->features), "%s", uring.features);
 	ring_close(&uring);
 }

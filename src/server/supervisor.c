@@ -325,6 +325,7 @@ static void correct_page(struct metrics *page)
 	for (size_t i = METRICS_COUNTER_COUNT; i < METRICS_COUNT; i++)
 		page->values[i] = 0;
 	page->values[METRIC_CONNECTIONS_CLOSED] = page->values[METRIC_CONNECTIONS_ACCEPTED];
+	page->pid = 0;
 	page->restarts++;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "endpoints/registry.h"
 #include "http/gather.h"
 #include "net/listener.h"
 #include "server/log_writer.h"
@@ -268,6 +269,7 @@ static int open_proactor(struct worker *worker)
 static void attach_metrics(struct worker *worker, unsigned slot)
 {
 	metrics_attach(worker->server->pages, worker->server->worker_count, slot);
+	metrics->pid = (uint64_t)getpid();
 	metrics->started_ns = (uint64_t)proactor_wall_ns(worker->proactor);
 	snprintf(metrics->backend, sizeof(metrics->backend), "%s",
 		proactor_backend_name(worker->proactor));
@@ -290,11 +292,13 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 	if (r < 0)
 		return r;
 	location = router_add_location(site, text_of(section->title), endpoint, state);
-	if (location)
-		return set_fields(&location->fields, section);
-	if (endpoint->close)
-		endpoint->close(state);
-	return fail(-ENOMEM, "cannot add location \"%s\"", section->title);
+	if (!location) {
+		if (endpoint->close)
+			endpoint->close(state);
+		return fail(-ENOMEM, "cannot add location \"%s\"", section->title);
+	}
+	location->endpoint_number = endpoint_number(endpoint);
+	return set_fields(&location->fields, section);
 }
 
 static int add_site(struct worker *worker, const struct section *section)

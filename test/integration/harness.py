@@ -746,7 +746,7 @@ class Server:
             return client.get(target, **options)
 
     def stats(self):
-        response = self.get("/stats")
+        response = self.get("/stats?format=json")
         if response.status != 200:
             raise AssertionError(f"/stats: {response}")
         return json.loads(response.body)

@@ -21,7 +21,7 @@ struct visit {
 	unsigned piece_count, extent_count, later_count;
 	uint64_t extent_length_max;
 	size_t kept_length;
-	char kept[8192]; /* the beginning of the body */
+	char kept[32768]; /* the beginning of the body */
 	char path[PATH_MAX];
 };
 
