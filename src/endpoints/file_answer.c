@@ -215,3 +215,26 @@ bool file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	}
 	return false;
 }
+
+bool file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct representation *representation, int fd, unsigned status)
+{
+	int64_t length = (int64_t)representation->length;
+	struct body_source *body;
+	struct range_set whole;
+
+	range_set_whole(&whole, representation->length);
+	body = delivery->open(exchange->proactor, fd, &whole);
+	if (!body) {
+		exchange_answer_error(exchange, status);
+		return false;
+	}
+	body = add_filters(delivery, body, &length);
+	if (!body) {
+		exchange_answer_error(exchange, status);
+		return true;
+	}
+	exchange_add_field(exchange, text_literal("Content-Type"), representation->media_type);
+	exchange_answer(exchange, status, body, length);
+	return true;
+}

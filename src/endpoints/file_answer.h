@@ -22,4 +22,9 @@ struct file_delivery {
 bool file_answer(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct representation *representation, int fd);
 
+/* Answers with the whole file as the page of an error, about which its validators say nothing: the
+ * same promises. */
+bool file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct representation *representation, int fd, unsigned status);
+
 #endif

@@ -11,8 +11,10 @@
 
 #include "base/block_pool.h"
 #include "base/log.h"
+#include "endpoints/fallback.h"
 #include "files/lookup.h"
 #include "filters/byteranges.h"
+#include "http/media_type.h"
 #include "http/path.h"
 
 /* A redirect's address must fit into the response's memory whole, with other fields. */
@@ -23,6 +25,12 @@ struct file_site {
 	struct proactor *proactor;
 	const char *const *index;
 	size_t index_count;
+	const char *const *tries;
+	size_t try_count;
+	const char *const *error_pages;
+	size_t error_page_count;
+	struct text charset;
+	bool dot_files;
 	const struct file_delivery *delivery;
 };
 
@@ -31,6 +39,8 @@ struct file_request {
 	struct op op; /* closes a file that is no body, after the answer */
 	const struct file_site *site;
 	struct exchange *exchange;
+	size_t tried_count;    /* of the site's tries */
+	unsigned error_status; /* the page of this error is looked for; 0: the file */
 };
 
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
@@ -48,6 +58,44 @@ const struct setting file_site_settings[] = {
 		.type = SETTING_STRINGS,
 		.fallback = "{\"index.html\"}",
 		.help = "Names of the files that stand for their directory, tried in this order.",
+		.inherited = true,
+	},
+	{
+		.name = "try",
+		.type = SETTING_STRINGS,
+		.fallback = "{}",
+		.check = fallback_check_paths,
+		.expected = "paths as in {\"/app.html\"}",
+		.help = "Files beneath the root that are sent where there is none for the path, "
+			"tried in this order.",
+		.inherited = true,
+	},
+	{
+		.name = "error_page",
+		.type = SETTING_STRINGS,
+		.fallback = "{}",
+		.check = fallback_check_pages,
+		.expected = "a status and a path as in {\"404 /404.html\"}",
+		.help = "Files beneath the root that are the body of an error; the status stays. "
+			"Without the file the body is plain.",
+		.inherited = true,
+	},
+	{
+		.name = "dot_files",
+		.type = SETTING_YES_NO,
+		.fallback = "no",
+		.help = "Are files served whose name, or a directory's on the way, begins with a "
+			"dot?  no: 404, but for /.well-known/.",
+		.inherited = true,
+	},
+	{
+		.name = "charset",
+		.type = SETTING_STRING,
+		.fallback = "\"utf-8\"",
+		.check = media_type_check_charset,
+		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
+		.help = "What the media type of a text file says its characters are; \"\": "
+			"nothing.",
 		.inherited = true,
 	},
 	{ 0 },
@@ -98,6 +146,36 @@ static void close_and_end(struct file_request *request)
 	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
 }
 
+/* The type of a text file tells utf-8, unless the configuration knows better. */
+static struct text with_charset(struct exchange *exchange, struct text type, struct text charset)
+{
+	const struct text utf_8 = TEXT("; charset=utf-8");
+	struct text name = text_first(type, text_find(type, ';'));
+	struct text copy;
+
+	if (!text_equal(text_from(type, name.length), utf_8) ||
+		text_equal_ignoring_case(charset, text_literal("utf-8")))
+		return type;
+	if (charset.length == 0)
+		return name;
+	/* The copies lie behind one another. */
+	copy = exchange_copy(exchange, name);
+	copy.length += exchange_copy(exchange, text_literal("; charset=")).length;
+	copy.length += exchange_copy(exchange, charset).length;
+	return copy;
+}
+
+static bool answer_with(struct file_request *request, const struct representation *representation)
+{
+	const struct file_delivery *delivery = request->site->delivery;
+	int fd = request->lookup.fd;
+
+	if (request->error_status == 0)
+		return file_answer(request->exchange, delivery, representation, fd);
+	return file_answer_page(
+		request->exchange, delivery, representation, fd, request->error_status);
+}
+
 static void answer_file(struct file_request *request)
 {
 	const struct lookup *lookup = &request->lookup;
@@ -105,10 +183,53 @@ static void answer_file(struct file_request *request)
 	struct representation representation;
 
 	representation_init(&representation, lookup_path(lookup), &lookup->stat, now);
-	if (file_answer(request->exchange, request->site->delivery, &representation, lookup->fd))
+	representation.media_type =
+		with_charset(request->exchange, representation.media_type, request->site->charset);
+	if (answer_with(request, &representation))
 		block_pool_return(&requests, request);
 	else
 		close_and_end(request);
+}
+
+/* --- where there is no file ---------------------------------------------------------------- */
+
+static void look_up(struct file_request *request, struct text path);
+
+/* A page that is not there either is no second error: the plain body does. */
+static void answer_error(struct file_request *request, unsigned status)
+{
+	const struct file_site *site = request->site;
+	struct text page = fallback_page(site->error_pages, site->error_page_count, status);
+
+	if (request->error_status != 0) {
+		end_request(request, request->error_status);
+	} else if (page.length == 0 || request->exchange->cancelled) {
+		end_request(request, status);
+	} else {
+		request->error_status = status;
+		look_up(request, page);
+	}
+}
+
+/* What stands in `try` is a file or nothing: no directory is redirected to. */
+static bool may_try_more(const struct file_request *request, unsigned status)
+{
+	bool is_nothing = status == 404 || (request->tried_count > 0 && status < 500);
+
+	return is_nothing && request->error_status == 0 && !request->exchange->cancelled &&
+	       request->tried_count < request->site->try_count;
+}
+
+static void fall_back(struct file_request *request, unsigned status)
+{
+	if (may_try_more(request, status))
+		look_up(request, text_of(request->site->tries[request->tried_count++]));
+	else if (request->tried_count > 0 && status < 500)
+		answer_error(request, 404);
+	else if (status == 301 && request->error_status == 0)
+		end_request(request, status);
+	else
+		answer_error(request, status);
 }
 
 static void looked_up(struct lookup *lookup)
@@ -118,12 +239,12 @@ static void looked_up(struct lookup *lookup)
 	if (lookup->status == 200)
 		answer_file(request);
 	else
-		end_request(request, lookup->status);
+		fall_back(request, lookup->status);
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
 
-static void start_lookup(struct file_request *request)
+static void look_up(struct file_request *request, struct text path)
 {
 	const struct file_site *site = request->site;
 	struct lookup *lookup = &request->lookup;
@@ -132,8 +253,10 @@ static void start_lookup(struct file_request *request)
 	lookup->index = site->index;
 	lookup->index_count = site->index_count;
 	lookup->done = looked_up;
-	if (lookup_start(lookup, request->exchange->request.path) < 0)
-		end_request(request, lookup->status);
+	lookup->dot_files = site->dot_files;
+	lookup->is_quiet = request->tried_count < site->try_count;
+	if (lookup_start(lookup, path) < 0)
+		fall_back(request, lookup->status);
 }
 
 void file_site_handle(void *state, struct exchange *exchange)
@@ -148,7 +271,9 @@ void file_site_handle(void *state, struct exchange *exchange)
 	*mine = request;
 	request->site = state;
 	request->exchange = exchange;
-	start_lookup(request);
+	request->tried_count = 0;
+	request->error_status = 0;
+	look_up(request, exchange->request.path);
 }
 
 void file_site_cancelled(void *state, struct exchange *exchange)
@@ -161,7 +286,7 @@ void file_site_cancelled(void *state, struct exchange *exchange)
 
 /* --- the location ------------------------------------------------------------------------- */
 
-/* The index names are the configuration's, which lives as long as the worker. */
+/* Names and paths are the configuration's, which lives as long as the worker. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,
 	const struct file_delivery *delivery)
 {
@@ -173,6 +298,10 @@ int file_site_open(void **state, const struct section *location, struct proactor
 		return fail(-ENOMEM, "cannot serve %s", path);
 	*site = (struct file_site){ .proactor = proactor, .delivery = delivery };
 	site->index = section_strings(location, "index", &site->index_count);
+	site->tries = section_strings(location, "try", &site->try_count);
+	site->error_pages = section_strings(location, "error_page", &site->error_page_count);
+	site->dot_files = section_yes(location, "dot_files");
+	site->charset = text_of(section_string(location, "charset"));
 	r = root_open(&site->root, path, proactor);
 	if (r < 0) {
 		free(site);

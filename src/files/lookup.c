@@ -62,7 +62,11 @@ static unsigned status_of(int error)
 
 static void log_outcome(const struct lookup *lookup, const char *reason)
 {
-	enum log_level level = lookup->status < 500 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+	enum log_level level;
+
+	if (lookup->is_quiet && lookup->status == 404)
+		return;
+	level = lookup->status < 500 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 
 	log_message(
 		level, "%u %s/%s: %s", lookup->status, lookup->root->path, lookup->path, reason);
@@ -367,7 +371,7 @@ int lookup_start(struct lookup *lookup, struct text path)
 	lookup->probing = lookup->cancelled = false;
 	lookup->wait.found = root_found;
 	op_init(&lookup->op, path_opened);
-	if (r == 0 && path_has_dot_segment(path))
+	if (r == 0 && !lookup->dot_files && path_has_dot_segment(path))
 		r = -ENOENT;
 	if (r < 0) {
 		lookup->status = status_of(r);

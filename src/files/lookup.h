@@ -20,6 +20,8 @@ struct lookup {
 	struct root *root;
 	const char *const *index; /* names that stand for a directory, tried in order */
 	size_t index_count;
+	bool dot_files; /* may segments begin with "."? */
+	bool is_quiet;  /* 404 is not logged: there is more to look for */
 	lookup_done_fn *done;
 
 	/* The outcome, when done() runs. */
@@ -42,7 +44,8 @@ struct lookup {
 };
 
 /* `path` begins with "/" and is copied.  0; or a negative errno (too long, or with a segment that
- * begins with "."), with lookup->status set and the failure logged: done() will not run then. */
+ * begins with "." where that is not allowed), with lookup->status set and the failure logged:
+ * done() will not run then. */
 int lookup_start(struct lookup *lookup, struct text path);
 
 /* done() still runs, soon; a file that was opened meanwhile is closed, status is 503. */

@@ -5,6 +5,8 @@
  * The types are those of the IANA registry and of RFC 9239 (JavaScript). */
 #include "http/media_type.h"
 
+#include <string.h>
+
 #include "http/byte.h"
 
 struct media_type {
@@ -142,4 +144,17 @@ struct text media_type_of(struct text path)
 			low = middle + 1;
 	}
 	return text_literal("application/octet-stream");
+}
+
+const char *media_type_check_charset(const char *const *strings, size_t count, size_t *wrong)
+{
+	const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.:+";
+	size_t length = strlen(strings[0]);
+
+	(void)count;
+	*wrong = 0;
+	if (length > 40 || strspn(strings[0], letters) != length)
+		return "no name of a charset";
+	return NULL;
 }

@@ -8,4 +8,7 @@
  * extension is unknown or missing.  Static memory. */
 struct text media_type_of(struct text path);
 
+/* For the settings' tables: what is wrong with the name of a charset; an empty one is right. */
+const char *media_type_check_charset(const char *const *strings, size_t count, size_t *wrong);
+
 #endif

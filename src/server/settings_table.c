@@ -5,7 +5,9 @@
  * bring tables of their own, which extend `location`. */
 #include "server/configuration.h"
 
+#include "endpoints/fallback.h"
 #include "http/location_fields.h"
+#include "http/media_type.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -136,6 +138,32 @@ static const struct setting site_table[] = {
 		.type = SETTING_STRINGS,
 		.inherited = true,
 		.help = "The files that answer for a directory; the first that exists does.  Its "
+			"locations inherit it." },
+	{ .name = "try",
+		.type = SETTING_STRINGS,
+		.inherited = true,
+		.check = fallback_check_paths,
+		.expected = "paths as in {\"/app.html\"}",
+		.help = "Files beneath the root that are sent where there is none for the path.  "
+			"Its locations inherit it." },
+	{ .name = "error_page",
+		.type = SETTING_STRINGS,
+		.inherited = true,
+		.check = fallback_check_pages,
+		.expected = "a status and a path as in {\"404 /404.html\"}",
+		.help = "Files beneath the root that are the body of an error of locations with "
+			"files.  Its locations inherit it." },
+	{ .name = "dot_files",
+		.type = SETTING_YES_NO,
+		.inherited = true,
+		.help = "Are files served whose name, or a directory's on the way, begins with a "
+			"dot?  Its locations inherit it." },
+	{ .name = "charset",
+		.type = SETTING_STRING,
+		.inherited = true,
+		.check = media_type_check_charset,
+		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
+		.help = "What the media type of a text file says its characters are.  Its "
 			"locations inherit it." },
 	FIELD_SETTINGS,
 	{ .name = "location",

@@ -193,5 +193,93 @@ class Redirects(Case):
             self.assertEqual(server.get("/a").field("Location"), "https://example.com/a")
 
 
+class Files(Case):
+    FILES = {"app.html": b"<p>app</p>", "404.html": b"<p>lost</p>", "403.html": b"<p>no</p>",
+             "a.txt": b"text", ".hidden": b"dot", "d/.git/config": b"dot dir", "empty/.x": b""}
+
+    def test_missing_files_are_the_first_that_can_be_tried(self):
+        for endpoint in ("static", "dynamic"):
+            with self.subTest(endpoint):
+                server = serve(self, 'try = {"/none.html", "/d", "/empty/", "/app.html"}', {
+                    "/": f'endpoint = "{endpoint}"', "/plain/": "try = {}",
+                    "/gone/": 'try = {"/none"}'}, self.FILES)
+                for target in ("/x", "/x/y?z", "/a.txt/", "/.hidden"):
+                    response = server.get(target)
+                    self.assertEqual((response.status, response.body), (200, b"<p>app</p>"))
+                    self.assertEqual(response.field("Content-Type"), "text/html; charset=utf-8")
+                self.assertEqual(server.get("/a.txt").body, b"text")
+                self.assertEqual(server.get("/d").status, 301)
+                self.assertEqual(server.get("/empty/").status, 403)
+                for target in ("/plain/x", "/gone/x"):
+                    self.assertEqual(server.get(target).status, 404)
+                self.assertNotRegex(server.stderr, r" 404 .*app")
+
+    def test_errors_have_pages_and_keep_their_status(self):
+        for endpoint in ("static", "dynamic"):
+            with self.subTest(endpoint):
+                server = serve(self, 'error_page = {"404 /404.html", "403 /403.html"}', {
+                    "/": f'endpoint = "{endpoint}"', "/none/": 'error_page = {"404 /none.html"}',
+                    "/dir/": 'error_page = {"404 /d"}'}, self.FILES)
+                for target, status, body in (("/x", 404, b"<p>lost</p>"),
+                                             ("/empty/", 403, b"<p>no</p>"),
+                                             ("/none/x", 404, b"404 Not Found\n"),
+                                             ("/dir/x", 404, b"404 Not Found\n")):
+                    with server.client() as client:
+                        response = client.get(target, fields={"If-None-Match": "*",
+                                                              "Range": "bytes=0-1"})
+                        self.assertEqual((response.status, response.body), (status, body))
+                        self.assertIsNone(response.field("ETag"))
+                        self.assertIsNone(response.field("Last-Modified"))
+                        head = client.request("HEAD", target)
+                        self.assertEqual((head.status, head.field("Content-Length"), head.body),
+                                         (status, str(len(body)), b""))
+                self.assertEqual(server.get("/404.html").status, 200)
+                self.assertEqual(server.get("/d").status, 301)
+
+    def test_try_comes_before_the_page_of_the_error(self):
+        server = serve(self, 'try = {"/none"} error_page = {"404 /404.html"}', files=self.FILES)
+        response = server.get("/x")
+        self.assertEqual((response.status, response.body), (404, b"<p>lost</p>"))
+
+    def test_nothing_outside_the_root_is_tried_nor_a_page(self):
+        server = serve(self, 'try = {"/out"} error_page = {"404 /out"}', files=self.FILES)
+        (server.directory / "secret").write_bytes(b"secret")
+        (server.root / "out").symlink_to("../secret")
+        self.assertEqual(server.get("/x").body, b"404 Not Found\n")
+
+    def test_dot_files_are_served_where_they_may_be(self):
+        server = serve(self, "dot_files = yes", {"/d/": "dot_files = no"}, self.FILES)
+        self.assertEqual(server.get("/.hidden").body, b"dot")
+        self.assertEqual(server.get("/d/.git/config").status, 404)
+        self.assertEqual(server.get("/../.hidden").body, b"dot")
+
+    def test_charset_is_that_of_the_configuration(self):
+        server = serve(self, 'charset = "iso-8859-1"', {"/d/": 'charset = ""'},
+                       {"a.txt": b"1234", "d/a.txt": b"1", "a.png": b"1"})
+        for target, expected in (("/a.txt", "text/plain; charset=iso-8859-1"),
+                                 ("/d/a.txt", "text/plain"), ("/a.png", "image/png"),
+                                 ("/none", "text/plain; charset=utf-8")):
+            self.assertEqual(server.get(target).field("Content-Type"), expected)
+        with server.client() as client:
+            response = client.get("/a.txt", fields={"Range": "bytes=0-0,2-2"})
+            self.assertIn(b"Content-Type: text/plain; charset=iso-8859-1\r\n", response.body)
+
+    def test_index_lists_are_searched_in_their_order(self):
+        server = serve(self, 'index = {"no.html", "b.html", "a.html"}',
+                       files={"a.html": b"a", "b.html": b"b", "d/a.html": b"d a"})
+        self.assertEqual(server.get("/").body, b"b")
+        self.assertEqual(server.get("/d/").body, b"d a")
+
+    def test_mistakes_are_found_when_the_configuration_is_read(self):
+        for path in ("app.html", "/a//b", "/../x", "/%61", ""):
+            self.assert_refused(f'try = {{"/a", "{path}"}}', "no plain path, expected paths")
+            self.assert_refused(f'error_page = {{"404 {path}"}}', "no plain path, expected a stat")
+        for page in ("/404.html", "200 /x", "600 /x", "4 04 /x", "x /x"):
+            self.assert_refused(f'error_page = {{"{page}"}}', "no status from 400 to 599, expected")
+        self.assert_refused('error_page = {"404 /x", "404 /y"}', "second page")
+        self.assert_refused('charset = "utf-8; x"', "no name of a charset, expected the name")
+        self.assert_refused('dot_files = true', "unknown word, expected yes or no")
+
+
 if __name__ == "__main__":
     harness.main()
