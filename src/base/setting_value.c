@@ -133,7 +133,12 @@ void setting_append_expected(const struct setting *setting, struct buffer *buffe
 		buffer_append_string(buffer, "a string");
 		break;
 	case SETTING_STRINGS:
-		buffer_append_string(buffer, "strings as in {\"a\", \"b\"}");
+		if (setting->words) {
+			buffer_append_string(buffer, "a list in braces of ");
+			append_words(buffer, setting->words);
+		} else {
+			buffer_append_string(buffer, "strings as in {\"a\", \"b\"}");
+		}
 		break;
 	case SETTING_DIRECTORY:
 		buffer_append_string(buffer, "an existing directory");
@@ -265,18 +270,29 @@ static const char *parse_string(struct setting_value *value)
 	return NULL;
 }
 
+/* Every string of a list with words is one of them. */
+static const char *check_words(size_t *wrong, const struct setting_value *value)
+{
+	uint64_t index;
+
+	for (size_t i = 0; value->setting->words && i < value->count; i++) {
+		*wrong = i;
+		if (find_word(&index, value->setting->words, value->strings[i]) < 0)
+			return "unknown word";
+	}
+	return NULL;
+}
+
 int setting_value_parse(struct setting_value *value, struct buffer *wrong)
 {
 	const struct setting *setting = value->setting;
-	const char *what = NULL;
+	const char *what;
 	size_t index = 0;
 
 	assert(setting->type != SETTING_SECTION);
-	if (setting->type != SETTING_STRINGS) {
-		if (value->count != 1)
-			return reject(value, 0, wrong, "not one value");
-		what = parse_string(value);
-	}
+	if (setting->type != SETTING_STRINGS && value->count != 1)
+		return reject(value, 0, wrong, "not one value");
+	what = setting->type == SETTING_STRINGS ? check_words(&index, value) : parse_string(value);
 	if (!what && setting->check)
 		what = setting->check((const char *const *)value->strings, value->count, &index);
 	return what ? reject(value, index, wrong, what) : 0;

@@ -28,7 +28,7 @@ struct setting {
 	const char
 		*fallback; /* as it would be written; NULL: required, or inherited if `inherited` */
 	const char *help;  /* one or two sentences */
-	const char *const *words;       /* SETTING_WORD, SETTING_FILE: NULL-terminated */
+	const char *const *words; /* SETTING_WORD, SETTING_STRINGS, SETTING_FILE: NULL-terminated */
 	uint64_t minimum, maximum;      /* numbers, sizes, durations (ns); maximum 0: no bound */
 	const struct setting *children; /* SETTING_SECTION: ends with a NULL name */
 	bool titled;                    /* SETTING_SECTION: has a title and may be repeated */

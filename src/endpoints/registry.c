@@ -12,6 +12,8 @@ const struct endpoint *const endpoints[] = {
 	&echo_endpoint,
 	&palindrome_endpoint,
 	&redirect_endpoint,
+	&health_endpoint,
+	&ready_endpoint,
 	&stats_endpoint,
 	NULL,
 };

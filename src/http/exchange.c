@@ -167,3 +167,8 @@ void exchange_consumed(struct exchange *exchange, size_t length)
 {
 	exchange->wire->body_consumed(exchange, length);
 }
+
+bool exchange_is_draining(const struct exchange *exchange)
+{
+	return exchange->wire->is_draining && exchange->wire->is_draining(exchange);
+}

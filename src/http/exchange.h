@@ -31,6 +31,7 @@ struct exchange_wire {
 	void (*answered)(struct exchange *exchange);
 	void (*body_wanted)(struct exchange *exchange);
 	void (*body_consumed)(struct exchange *exchange, size_t length);
+	bool (*is_draining)(const struct exchange *exchange); /* NULL: it never is */
 };
 
 /* A body that is already in memory, as a source. */
@@ -101,6 +102,9 @@ void exchange_answer_error(struct exchange *exchange, unsigned status);
 
 /* 301 and the like: `location` is copied.  One that finds no room is answered with 414. */
 void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location);
+
+/* Is the server ending: is this one of the last requests it will answer? */
+bool exchange_is_draining(const struct exchange *exchange);
 
 /* Copies bytes into the response's own memory; what does not fit is cut. */
 struct text exchange_copy(struct exchange *exchange, struct text bytes);

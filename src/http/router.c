@@ -110,6 +110,7 @@ struct location *router_add_location(
 	location->endpoint_number = 0;
 	location->state = state;
 	location->fields = NULL;
+	location->methods = endpoint->methods;
 	insert_location(site, location);
 	return location;
 }
@@ -172,7 +173,7 @@ static unsigned methods_of_site(const struct site *site)
 	unsigned methods = 0;
 
 	list_for_each (node, &site->locations)
-		methods |= container_of(node, struct location, node)->endpoint->methods;
+		methods |= container_of(node, struct location, node)->methods;
 	return methods;
 }
 
@@ -240,8 +241,8 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 		return;
 	}
 	exchange->fields = location->fields;
-	if (!(location->endpoint->methods & METHOD_BIT(exchange->request.method))) {
-		answer_not_allowed(exchange, location->endpoint->methods);
+	if (!(location->methods & METHOD_BIT(exchange->request.method))) {
+		answer_not_allowed(exchange, location->methods);
 		return;
 	}
 	exchange->location = location;

@@ -15,6 +15,7 @@ struct location {
 	unsigned endpoint_number; /* under which its requests are counted (base/metrics.h) */
 	void *state;
 	struct location_fields *fields; /* of its answers; freed with it; NULL: as they are */
+	unsigned methods; /* METHOD_BIT()s that are allowed: the endpoint's, or fewer */
 };
 
 struct site {

@@ -58,10 +58,16 @@ static void wire_body_consumed(struct exchange *exchange, size_t length)
 		connection_post_input(active->connection, INPUT_EVENT_WANTED);
 }
 
+static bool wire_is_draining(const struct exchange *exchange)
+{
+	return container_of(exchange, const struct active, exchange)->connection->service->draining;
+}
+
 const struct exchange_wire http1_wire = {
 	.answered = wire_answered,
 	.body_wanted = wire_body_wanted,
 	.body_consumed = wire_body_consumed,
+	.is_draining = wire_is_draining,
 };
 
 static void body_ready(struct body_source *source)

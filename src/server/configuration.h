@@ -41,4 +41,7 @@ void configuration_print_markdown(FILE *file);
 /* The endpoint that a `location` section names; checked when loading, never NULL. */
 const struct endpoint *configuration_endpoint(const struct section *location);
 
+/* The METHOD_BIT()s that a `location` allows: its endpoint's, narrowed by its `methods`. */
+unsigned configuration_methods(const struct section *location);
+
 #endif

@@ -97,6 +97,45 @@ const struct endpoint *configuration_endpoint(const struct section *location)
 	return endpoint_named(text_of(section_string(location, "endpoint")));
 }
 
+static unsigned methods_of(const struct setting_value *value, const struct endpoint *endpoint)
+{
+	unsigned methods = 0;
+
+	if (!value || value->count == 0)
+		return endpoint->methods;
+	for (size_t i = 0; i < value->count; i++)
+		methods |= METHOD_BIT(method_of(text_of(value->strings[i])));
+	return methods & endpoint->methods;
+}
+
+unsigned configuration_methods(const struct section *location)
+{
+	return methods_of(
+		section_find_value(location, "methods"), configuration_endpoint(location));
+}
+
+/* A location that allows nothing is a mistake, not a wish. */
+static int check_methods(const struct section *location)
+{
+	const struct setting_value *value = section_find_value(location, "methods");
+	const struct setting_value *name = section_find_value(location, "endpoint");
+	const struct endpoint *endpoint;
+	char memory[128];
+	struct buffer known;
+
+	if (!value || value->count == 0)
+		return 0;
+	endpoint = endpoint_named(text_of(
+		name ? name->strings[0] : section_find_setting(location, "endpoint")->fallback));
+	if (methods_of(value, endpoint) != 0)
+		return 0;
+	buffer_init(&known, memory, sizeof(memory));
+	method_append_allow(&known, endpoint->methods);
+	return configuration_complain(location->file, value->line,
+		"methods: the endpoint %s knows none of these, expected some of %.*s",
+		endpoint->name, TEXT_ARGUMENTS(buffer_text(&known)));
+}
+
 /* --- paths --------------------------------------------------------------------------------- */
 
 static bool is_real_directory(const char *path)
@@ -351,6 +390,8 @@ static int check_section(struct section *section, const char *directory)
 			return r;
 		r = check_value(section, container_of(node, struct setting_value, node), directory);
 	}
+	if (r == 0 && configuration_is_location(section))
+		r = check_methods(section);
 	list_for_each (node, &section->children) {
 		if (r < 0)
 			return r;

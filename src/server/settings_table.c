@@ -90,6 +90,9 @@ static const struct setting timeouts_table[] = {
 	{ 0 },
 };
 
+static const char *const method_words[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH",
+	"OPTIONS", NULL };
+
 /* What stands in a site and in its locations alike. */
 #define FIELD_SETTINGS                                                                             \
 	{ .name = "add_header",                                                                    \
@@ -120,6 +123,12 @@ static const struct setting location_table[] = {
 		.type = SETTING_STRING,
 		.fallback = "static",
 		.help = "What answers: one of the endpoints below." },
+	{ .name = "methods",
+		.type = SETTING_STRINGS,
+		.words = method_words,
+		.fallback = "{}",
+		.help = "Of the methods that the endpoint knows, those that are allowed here; "
+			"others are answered 405.  {}: all of them." },
 	FIELD_SETTINGS,
 	{ 0 },
 };

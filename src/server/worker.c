@@ -297,6 +297,7 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 			endpoint->close(state);
 		return fail(-ENOMEM, "cannot add location \"%s\"", section->title);
 	}
+	location->methods = configuration_methods(section);
 	location->endpoint_number = endpoint_number(endpoint);
 	return set_fields(&location->fields, section);
 }

@@ -379,6 +379,16 @@ class Mistakes(Case):
                                  "root is a setting of the endpoint static", "ping")
         self.assert_line_refused(16, 'location "/ping" { rot = "../www" endpoint = "ping" }', "rot")
 
+    def test_methods_of_a_location(self):
+        def sample(methods):
+            return SAMPLE + ('site "a.b" {\n'
+                             f'location "/" {{ endpoint = ping  methods = {methods} }} }}')
+
+        self.assert_refused(sample('{"GET", "BREW"}'), 19, "methods = BREW: unknown word",
+                            "GET, HEAD")
+        self.assert_refused(sample('{"get"}'), 19, "methods = get: unknown word")
+        self.assert_refused(sample('{"POST", "PUT"}'), 19, "ping knows none", "GET, HEAD")
+
     def test_a_file_that_cannot_be_read(self):
         for path in (self.tree / "none.conf", self.root):
             with self.subTest(path):

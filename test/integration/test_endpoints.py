@@ -3,6 +3,7 @@
 import json
 import pathlib
 import random
+import signal
 import sys
 import unittest
 
@@ -207,6 +208,40 @@ class Palindrome(Case):
         for method in ("GET", "HEAD", "PUT", "DELETE"):
             response = self.connect().request(method, "/palindrome")
             self.assertEqual((response.status, response.field("Allow")), (405, "POST"))
+
+
+class Health(unittest.TestCase):
+    locations = {"/healthz": 'endpoint = "health"', "/readyz": 'endpoint = "ready"'}
+
+    def test_ready_is_503_while_draining_and_health_is_not(self):
+        with Server(locations=self.locations) as server, server.client() as first, \
+                server.client() as second:
+            self.assertEqual((first.get("/healthz").status, first.get("/readyz").status),
+                             (200, 200))
+            second.get("/readyz")
+            server.send_signal(signal.SIGTERM)
+            server.await_stderr("draining")
+            response = first.get("/readyz")
+            self.assertEqual((response.status, response.body), (503, b"draining\n"))
+            self.assertEqual(second.get("/healthz").status, 200)
+            self.assertEqual(server.await_exit(), 0)
+
+
+class Methods(Case):
+    locations = {"/post": 'endpoint = "echo"  methods = {"POST", "PUT"}',
+                 "/get": 'endpoint = "ping"  methods = {"POST", "GET"}',
+                 "/all": 'endpoint = "echo"'}
+
+    def test_allowed_are_those_of_the_location_that_the_endpoint_knows(self):
+        client = self.connect()
+        for target, allowed in (("/post", ["POST", "PUT"]), ("/get", ["GET"]),
+                                ("/all", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"])):
+            for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"):
+                with self.subTest(target=target, method=method):
+                    response = client.request(method, target)
+                    self.assertEqual(response.status, 200 if method in allowed else 405)
+                    if method not in allowed:
+                        self.assertEqual(response.field("Allow"), ", ".join(allowed))
 
 
 if __name__ == "__main__":

@@ -716,6 +716,16 @@ static void test_ping_is_pong(void **state)
 	assert_false(ping_endpoint.sub_paths);
 }
 
+static void test_health_and_ready_are_200(void **state)
+{
+	(void)state;
+	visit(&caller, &place, &health_endpoint, NULL, "/healthz");
+	assert_int_equal(visit_status(&caller), 200);
+	visit(&caller, &place, &ready_endpoint, NULL, "/readyz");
+	assert_int_equal(visit_status(&caller), 200);
+	assert_body("ready\n");
+}
+
 static void test_every_endpoint_is_found_by_its_name(void **state)
 {
 	size_t count = 0;
@@ -1014,6 +1024,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_of_a_file_that_grows_the_announced_length_is_sent),
 	AT_PLACE(test_reader_may_be_released_in_the_middle_of_a_read),
 	AT_PLACE(test_ping_is_pong),
+	AT_PLACE(test_health_and_ready_are_200),
 	AT_PLACE(test_every_endpoint_is_found_by_its_name),
 	AT_PLACE(test_stats_tell_every_metric_summed_over_the_workers),
 	AT_PLACE(test_stats_tell_what_each_endpoint_answered),
