@@ -15,6 +15,7 @@ const struct endpoint *const endpoints[] = {
 	&health_endpoint,
 	&ready_endpoint,
 	&stats_endpoint,
+	&metrics_endpoint,
 	NULL,
 };
 static_assert(sizeof(endpoints) / sizeof(endpoints[0]) <= METRICS_ENDPOINTS_MAX,

@@ -5,7 +5,8 @@
 #include "http/endpoint.h"
 
 extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint,
-	redirect_endpoint, echo_endpoint, palindrome_endpoint, health_endpoint, ready_endpoint;
+	metrics_endpoint, redirect_endpoint, echo_endpoint, palindrome_endpoint, health_endpoint,
+	ready_endpoint;
 
 /* NULL-terminated. */
 extern const struct endpoint *const endpoints[];

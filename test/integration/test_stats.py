@@ -1,4 +1,4 @@
-"""What the server tells about itself: stats in its three forms, exact under load."""
+"""What the server tells about itself: stats in its three forms, metrics, exact under load."""
 
 import json
 import pathlib
@@ -120,6 +120,97 @@ class Counts(unittest.TestCase):
         except (harness.ConnectionEnded, ConnectionError):
             return None
         return stats if stats["restarts"] == 1 else None
+
+
+SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"\\\n]*",?)*)\})? (\d+(?:\.\d+)?)')
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/endpoints.md"
+TYPES = {"counter", "gauge", "histogram"}
+
+
+def parse_metrics(text):
+    """The text format 0.0.4, strictly: {name: (type, {labels: value})}; a family is one block, HELP
+    and TYPE come first and once, no sample is doubled, every line is complete."""
+    assert text.endswith("\n")
+    families, name = {}, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name = line.split(" ")[2]
+            assert name not in families, line
+            assert len(line.split(" ", 3)[3]) > 3, line
+            families[name] = None
+        elif line.startswith("# TYPE "):
+            _, _, typed, kind = line.split(" ")
+            assert typed == name and families[name] is None and kind in TYPES, line
+            families[name] = (kind, {})
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            kind, samples = families[name]
+            suffix = match[1].removeprefix(name)
+            assert match[1].startswith(name), line
+            assert suffix in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",)), line
+            assert (kind == "counter") == match[1].endswith("_total"), line
+            labels = re.findall(r'([a-z]+)="([^"]*)"', match[2] or "")
+            assert len(dict(labels)) == len(labels), line
+            key = (suffix, *labels)
+            assert key not in samples, line
+            samples[key] = float(match[3])
+    assert all(family and (family[1] or name == "ringlet_http_requests_total")
+               for name, family in families.items())
+    return families
+
+
+def check_histogram(samples):
+    """Cumulative, ends with +Inf, which is the count; returns the counts by endpoint."""
+    counts = {}
+    for endpoint in {dict(key[1:])["endpoint"] for key in samples}:
+        buckets = [(float(dict(key[1:])["le"]), value) for key, value in samples.items()
+                   if key[0] == "_bucket" and dict(key[1:])["endpoint"] == endpoint]
+        assert buckets == sorted(buckets) and len(buckets) == 22
+        assert [value for _, value in buckets] == sorted(value for _, value in buckets)
+        assert buckets[-1][0] == float("inf")
+        counts[endpoint] = samples[("_count", ("endpoint", endpoint))]
+        assert buckets[-1][1] == counts[endpoint]
+        assert ("_sum", ("endpoint", endpoint)) in samples
+    return counts
+
+
+class Metrics(unittest.TestCase):
+    def test_a_strict_parser_reads_them_and_they_agree_with_stats(self):
+        locations = {"/": 'endpoint = "static"', "/ping": 'endpoint = "ping"',
+                     "/stats": 'endpoint = "stats"', "/metrics": 'endpoint = "metrics"'}
+        with Server(files={"a.txt": b"x"}, locations=locations) as server:
+            for target in ("/ping", "/ping", "/a.txt", "/none"):
+                server.get(target)
+            stats = harness.wait_until(lambda: self.stats_when_alone(server))
+            response = server.get("/metrics")
+            self.assertEqual(response.field("Content-Type"),
+                             "text/plain; version=0.0.4; charset=utf-8")
+            families = parse_metrics(response.body.decode())
+            self.check(families, stats, server.backend)
+            for name in families:
+                self.assertIn(f"`{name}", DOCUMENT.read_text())
+
+    def stats_when_alone(self, server):
+        stats = server.stats()
+        return stats if stats["connections"]["open"] == 1 else None
+
+    def check(self, families, stats, backend):
+        kind, requests = families["ringlet_http_requests_total"]
+        self.assertEqual(kind, "counter")
+        self.assertEqual(requests["", ("code", "200"), ("endpoint", "ping")], 2)
+        self.assertEqual(requests["", ("code", "200"), ("endpoint", "static")], 1)
+        self.assertEqual(requests["", ("code", "404"), ("endpoint", "static")], 1)
+        counts = check_histogram(families["ringlet_http_request_duration_seconds"][1])
+        self.assertEqual(set(counts), {entry["name"] for entry in stats["endpoints"]})
+        self.assertEqual((counts["ping"], counts["static"]), (2, 2))
+        states = {key[1][1] for key in families["ringlet_connections"][1]}
+        self.assertEqual(states, set(stats["connections"]["output"]))
+        (info,) = families["ringlet_build_info"][1]
+        self.assertEqual(dict(info[1:]), {"version": stats["version"], "backend": backend})
+        accepted = families["ringlet_connections_accepted_total"][1][("",)]
+        self.assertEqual(accepted, stats["counters"]["connections_accepted"] + 1)
+        self.assertIn("ringlet_uring_completions_total", families)
 
 
 class Load(unittest.TestCase):
