@@ -21,7 +21,7 @@ static void close_dynamic(void *state)
 const struct endpoint dynamic_endpoint = {
 	.name = "dynamic",
 	.summary = "Files beneath the root, read asynchronously and passed through filters.",
-	.settings = file_site_settings,
+	.settings = file_site_settings + FILE_SITE_SIBLING_SETTINGS,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.open = open_dynamic,

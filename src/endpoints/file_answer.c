@@ -46,9 +46,11 @@ static void add_accept_ranges(struct answer *answer)
 			answer->exchange, text_literal("Accept-Ranges"), text_literal("bytes"));
 }
 
-/* Only GET has ranges (§14.2).  A Range that comes twice is no list that anybody defined. */
+/* Only GET has ranges (§14.2).  A Range that comes twice is no list that anybody defined.  Of what
+ * is coded no several parts are sent: nothing says whether the coding is theirs or the whole's. */
 static enum range_outcome choose_ranges(struct answer *answer)
 {
+	enum range_outcome outcome;
 	const struct text name = TEXT("Range");
 	const struct request *request = &answer->exchange->request;
 	const struct field *field = request_field(request, name);
@@ -57,7 +59,11 @@ static enum range_outcome choose_ranges(struct answer *answer)
 		!takes_ranges(answer->delivery) ||
 		!condition_allows_range(request, &answer->validators, answer->now))
 		return RANGE_WHOLE;
-	return range_parse(&answer->parts.set, field->value, answer->representation->length);
+	outcome = range_parse(&answer->parts.set, field->value, answer->representation->length);
+	if (outcome == RANGE_PARTIAL && answer->parts.set.count > 1 &&
+		answer->representation->coding.length > 0)
+		return RANGE_WHOLE;
+	return outcome;
 }
 
 static void answer_unsatisfiable(struct answer *answer)
@@ -120,6 +126,9 @@ static void add_description(struct answer *answer, bool is_partial)
 	if (!is_known && answer->parts.set.count == 1)
 		exchange_add_field(
 			answer->exchange, text_literal("Content-Type"), representation->media_type);
+	if (!is_known && representation->coding.length > 0)
+		exchange_add_field(
+			answer->exchange, text_literal("Content-Encoding"), representation->coding);
 	if (!is_known)
 		representation_add_last_modified(representation, answer->exchange);
 	representation_add_etag(representation, answer->exchange);
@@ -203,6 +212,8 @@ bool file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	answer.validators.etag = representation_etag(representation);
 	answer.validators.modified = representation->last_modified;
 	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
+	if (representation->is_negotiated)
+		exchange_add_field(exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
 	switch (condition_evaluate(&exchange->request, &answer.validators, answer.now)) {
 	case CONDITION_PROCEED:
 		return answer_body(&answer, fd);

@@ -15,6 +15,9 @@ struct file_delivery {
 
 	/* What the body passes through, the innermost first; ends with NULL. */
 	const struct filter *const *filters;
+
+	/* May a precompressed sibling be sent instead of the file? */
+	bool has_siblings;
 };
 
 /* Answers, in any case.  Is the file, `fd`, the answer's body now?  If not, it is the caller's to

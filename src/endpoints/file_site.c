@@ -2,18 +2,25 @@
  *
  * While a request is looked up it is a struct file_request, from a pool, found again through the
  * exchange's scratch memory.  It ends with the answer; then only the body lives on, which owns the
- * file.  An answer without the file's body, such as 304, leaves the request behind until the file
- * is closed. */
+ * file.  The request stays behind until the files are closed that are nobody's body: of an answer
+ * such as 304, or the original of a sibling.
+ *
+ * Where siblings are wanted, the original is looked up first, because it says whether there is
+ * anything at all and since when; then one sibling after the other, as the client likes them. */
 #include "endpoints/file_site.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/block_pool.h"
 #include "base/log.h"
 #include "endpoints/fallback.h"
 #include "files/lookup.h"
+#include "files/siblings.h"
 #include "filters/byteranges.h"
+#include "http/accept.h"
 #include "http/media_type.h"
 #include "http/path.h"
 
@@ -32,20 +39,47 @@ struct file_site {
 	struct text charset;
 	bool dot_files;
 	const struct file_delivery *delivery;
+	const struct sibling_kind *siblings[SIBLING_KIND_COUNT];
+	size_t sibling_count;
 };
 
 struct file_request {
 	struct lookup lookup;
-	struct op op; /* closes a file that is no body, after the answer */
 	const struct file_site *site;
 	struct exchange *exchange;
 	size_t tried_count;    /* of the site's tries */
 	unsigned error_status; /* the page of this error is looked for; 0: the file */
+
+	/* What is sent. */
+	int fd;
+	struct representation representation;
+
+	/* The siblings: bits of those looked for, which one is being looked for; its path is the
+	 * original's, and a suffix. */
+	unsigned siblings_tried, sibling;
+	struct stat original;
+	size_t path_length;
+	char path[PATH_MAX + 8];
+
+	/* Files that are nobody's body; closed after the answer. */
+	struct op op;
+	unsigned spare_count;
+	int spares[1 + SIBLING_KIND_COUNT];
 };
 
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 
 const struct setting file_site_settings[] = {
+	{
+		.name = "precompressed",
+		.type = SETTING_STRINGS,
+		.fallback = "{}",
+		.check = siblings_check,
+		.expected = "some of \"zst\", \"br\" and \"gz\", each once",
+		.help = "Which siblings of a file (page.html.gz beside page.html) are sent in its "
+			"place to clients that accept them, unless older than the file; of those "
+			"that a client likes equally, the first.",
+	},
 	{
 		.name = "root",
 		.type = SETTING_DIRECTORY,
@@ -133,17 +167,28 @@ static void end_request(struct file_request *request, unsigned status)
 		exchange_answer_error(exchange, status);
 }
 
+/* After the answer; then the request ends, and by then the site may be closed. */
+static void close_spares(struct file_request *request, struct proactor *proactor);
+
 static void file_closed(struct proactor *proactor, struct op *op)
 {
-	(void)proactor;
-	block_pool_return(&requests, container_of(op, struct file_request, op));
+	close_spares(container_of(op, struct file_request, op), proactor);
 }
 
-/* Nothing is read of the file: the answer did not wait for its close. */
-static void close_and_end(struct file_request *request)
+static void close_spares(struct file_request *request, struct proactor *proactor)
 {
+	if (request->spare_count == 0) {
+		block_pool_return(&requests, request);
+		return;
+	}
 	op_init(&request->op, file_closed);
-	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
+	proactor_close(proactor, &request->op, request->spares[--request->spare_count]);
+}
+
+static void spare(struct file_request *request, int fd)
+{
+	assert(request->spare_count < sizeof(request->spares) / sizeof(request->spares[0]));
+	request->spares[request->spare_count++] = fd;
 }
 
 /* The type of a text file tells utf-8, unless the configuration knows better. */
@@ -165,30 +210,135 @@ static struct text with_charset(struct exchange *exchange, struct text type, str
 	return copy;
 }
 
-static bool answer_with(struct file_request *request, const struct representation *representation)
+static bool answer_with(struct file_request *request)
 {
 	const struct file_delivery *delivery = request->site->delivery;
-	int fd = request->lookup.fd;
 
 	if (request->error_status == 0)
-		return file_answer(request->exchange, delivery, representation, fd);
-	return file_answer_page(
-		request->exchange, delivery, representation, fd, request->error_status);
+		return file_answer(
+			request->exchange, delivery, &request->representation, request->fd);
+	return file_answer_page(request->exchange, delivery, &request->representation, request->fd,
+		request->error_status);
 }
 
 static void answer_file(struct file_request *request)
 {
-	const struct lookup *lookup = &request->lookup;
-	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
-	struct representation representation;
+	if (!answer_with(request))
+		spare(request, request->fd);
+	close_spares(request, request->site->proactor);
+}
 
-	representation_init(&representation, lookup_path(lookup), &lookup->stat, now);
-	representation.media_type =
-		with_charset(request->exchange, representation.media_type, request->site->charset);
-	if (answer_with(request, &representation))
-		block_pool_return(&requests, request);
+/* The file that the lookup found is what is sent, unless a better one is found; the media type is
+ * that of `path`. */
+static void choose_file(struct file_request *request, struct text path, struct text coding)
+{
+	const struct file_site *site = request->site;
+	const struct lookup *lookup = &request->lookup;
+	struct representation *representation = &request->representation;
+	time_t now = (time_t)(proactor_wall_ns(site->proactor) / 1000000000);
+
+	request->fd = lookup->fd;
+	representation_init(representation, path, coding, &lookup->stat, now);
+	representation->media_type =
+		with_charset(request->exchange, representation->media_type, site->charset);
+	representation->is_negotiated = site->sibling_count > 0;
+}
+
+/* --- siblings ----------------------------------------------------------------------------- */
+
+static bool original_is_acceptable(const struct file_request *request)
+{
+	const struct request *asked = &request->exchange->request;
+
+	return request->representation.coding.length > 0 || request->exchange->cancelled ||
+	       accept_encoding_weight(asked, text_literal("identity")) > 0;
+}
+
+static void answer_chosen(struct file_request *request)
+{
+	if (original_is_acceptable(request)) {
+		answer_file(request);
+		return;
+	}
+	spare(request, request->fd);
+	exchange_add_field(
+		request->exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
+	exchange_answer_error(request->exchange, 406);
+	close_spares(request, request->site->proactor);
+}
+
+static void use_sibling(struct file_request *request)
+{
+	const struct text path = { request->path, request->path_length };
+
+	spare(request, request->fd);
+	choose_file(request, path, request->site->siblings[request->sibling]->coding);
+	answer_chosen(request);
+}
+
+static void try_siblings(struct file_request *request);
+
+static void sibling_looked_up(struct lookup *lookup)
+{
+	struct file_request *request = container_of(lookup, struct file_request, lookup);
+
+	if (lookup->status == 200 && sibling_is_current(&lookup->stat, &request->original)) {
+		use_sibling(request);
+		return;
+	}
+	if (lookup->status == 200)
+		spare(request, lookup->fd);
+	try_siblings(request);
+}
+
+/* False: there is no more to look for. */
+static bool look_for_sibling(struct file_request *request)
+{
+	const struct file_site *site = request->site;
+	int index = siblings_choose(site->siblings, site->sibling_count, request->siblings_tried,
+		&request->exchange->request);
+	const char *suffix;
+
+	if (index < 0 || request->exchange->cancelled)
+		return false;
+	request->sibling = (unsigned)index;
+	request->siblings_tried |= 1u << index;
+	suffix = site->siblings[index]->suffix;
+	memcpy(request->path + request->path_length, suffix, strlen(suffix) + 1);
+	return lookup_start(&request->lookup, text_of(request->path)) == 0;
+}
+
+static void try_siblings(struct file_request *request)
+{
+	if (!look_for_sibling(request))
+		answer_chosen(request);
+}
+
+/* The lookup is used again: what it said of the original is kept. */
+static void begin_siblings(struct file_request *request)
+{
+	struct lookup *lookup = &request->lookup;
+	struct text path = lookup_path(lookup);
+
+	request->original = lookup->stat;
+	request->path[0] = '/';
+	memcpy(request->path + 1, path.bytes, path.length);
+	request->path_length = 1 + path.length;
+	lookup->is_quiet = true;
+	lookup->done = sibling_looked_up;
+	try_siblings(request);
+}
+
+/* A page of an error is sent as it is. */
+static void file_found(struct file_request *request)
+{
+	const struct text no_coding = { NULL, 0 };
+
+	choose_file(request, lookup_path(&request->lookup), no_coding);
+	if (request->site->sibling_count > 0 && request->error_status == 0)
+		begin_siblings(request);
 	else
-		close_and_end(request);
+		answer_file(request);
 }
 
 /* --- where there is no file ---------------------------------------------------------------- */
@@ -237,7 +387,7 @@ static void looked_up(struct lookup *lookup)
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
 
 	if (lookup->status == 200)
-		answer_file(request);
+		file_found(request);
 	else
 		fall_back(request, lookup->status);
 }
@@ -273,6 +423,8 @@ void file_site_handle(void *state, struct exchange *exchange)
 	request->exchange = exchange;
 	request->tried_count = 0;
 	request->error_status = 0;
+	request->siblings_tried = 0;
+	request->spare_count = 0;
 	look_up(request, exchange->request.path);
 }
 
@@ -285,6 +437,13 @@ void file_site_cancelled(void *state, struct exchange *exchange)
 }
 
 /* --- the location ------------------------------------------------------------------------- */
+
+static void read_siblings(struct file_site *site, const struct section *location)
+{
+	const char *const *names = section_strings(location, "precompressed", &site->sibling_count);
+
+	siblings_find_kinds(site->siblings, names, site->sibling_count);
+}
 
 /* Names and paths are the configuration's, which lives as long as the worker. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,
@@ -302,6 +461,8 @@ int file_site_open(void **state, const struct section *location, struct proactor
 	site->error_pages = section_strings(location, "error_page", &site->error_page_count);
 	site->dot_files = section_yes(location, "dot_files");
 	site->charset = text_of(section_string(location, "charset"));
+	if (delivery->has_siblings)
+		read_siblings(site, location);
 	r = root_open(&site->root, path, proactor);
 	if (r < 0) {
 		free(site);

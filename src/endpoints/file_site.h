@@ -9,8 +9,10 @@
 #include "endpoints/file_answer.h"
 #include "http/endpoint.h"
 
-/* The settings of such a location: root, index.  Ends with a NULL name. */
+/* The settings of such a location; ends with a NULL name.  The first are for a delivery that has
+ * siblings: others begin behind them. */
 extern const struct setting file_site_settings[];
+enum { FILE_SITE_SIBLING_SETTINGS = 1 };
 
 /* For the members open, close, handle and cancelled of a struct endpoint. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,

@@ -5,7 +5,11 @@
 #include "files/extents.h"
 
 static const struct filter *const no_filters[] = { NULL };
-static const struct file_delivery by_extents = { .open = extents_open, .filters = no_filters };
+static const struct file_delivery by_extents = {
+	.open = extents_open,
+	.filters = no_filters,
+	.has_siblings = true,
+};
 
 static int open_static(void **state, const struct section *location, struct proactor *proactor)
 {

@@ -1,6 +1,7 @@
 /* The fields that describe a file. */
 #include "files/representation.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "http/date.h"
@@ -15,16 +16,22 @@ static void write_etag(struct representation *representation, const struct stat 
 		(uint64_t)modified->tv_sec * UINT64_C(1000000000) + (uint64_t)modified->tv_nsec;
 
 	buffer_init(&etag, representation->etag, sizeof(representation->etag));
-	buffer_append_format(
-		&etag, "\"%" PRIx64 "-%" PRIx64 "\"", modified_ns, representation->length);
+	buffer_append_format(&etag, "\"%" PRIx64 "-%" PRIx64, modified_ns, representation->length);
+	if (representation->coding.length > 0)
+		buffer_append_byte(&etag, '-');
+	buffer_append(&etag, representation->coding);
+	buffer_append_byte(&etag, '"');
+	assert(!etag.truncated);
 	representation->etag_length = etag.length;
 }
 
 /* A time in the future would be one that no client can have seen (§8.8.2.1). */
 void representation_init(struct representation *representation, struct text path,
-	const struct stat *stat, time_t now)
+	struct text coding, const struct stat *stat, time_t now)
 {
 	representation->media_type = media_type_of(path);
+	representation->coding = coding;
+	representation->is_negotiated = false;
 	representation->length = (uint64_t)stat->st_size;
 	representation->last_modified = stat->st_mtim.tv_sec < now ? stat->st_mtim.tv_sec : now;
 	write_etag(representation, stat);

@@ -7,23 +7,26 @@
 
 #include "http/exchange.h"
 
-enum { ETAG_LENGTH_MAX = 2 + 16 + 1 + 16 };
+enum { ETAG_LENGTH_MAX = 2 + 16 + 1 + 16 + 1 + 4 };
 
 struct representation {
 	struct text media_type;
+	struct text coding; /* "gzip" (§8.4); empty: none */
+	bool is_negotiated; /* another representation of the same could be chosen (§12.5.5) */
 	uint64_t length;
 	time_t last_modified;           /* never later than the Date of an answer made now */
 	char etag[ETAG_LENGTH_MAX + 1]; /* formatting ends in a zero */
 	size_t etag_length;
 };
 
-/* `path` is for the media type only; `now` is the time of day.
+/* `path` is for the media type only, and that of the original also for what is coded; `now` is the
+ * time of day.  The coding is one of four letters at most.
  *
  * The entity tag is a strong validator (§8.8.3) of the length and the time of modification in ns:
  * it changes with a rewrite of the same length within the same second, as far as the file system
- * tells the two times apart. */
+ * tells the two times apart.  Representations in different codings have different tags. */
 void representation_init(struct representation *representation, struct text path,
-	const struct stat *stat, time_t now);
+	struct text coding, const struct stat *stat, time_t now);
 
 /* Quotes included; valid as long as the representation. */
 struct text representation_etag(const struct representation *representation);

@@ -1,5 +1,5 @@
-/* Accept: a list of ranges with weights, in one or several fields.  Parameters other than q are
- * passed over; an element that is not understood is as good as absent. */
+/* Accept and Accept-Encoding: lists of ranges with weights, in one or several fields.  Parameters
+ * other than q are passed over; an element that is not understood is as good as absent. */
 #include "http/accept.h"
 
 enum { WEIGHT_MAX = 1000 };
@@ -51,10 +51,23 @@ static unsigned specificity_of(struct text range, struct text media_type)
 	return 0;
 }
 
-static void weigh(struct preference *preference, struct text element, struct text media_type)
+/* 2: the coding itself, by either of its names (§8.4.1.3); 1: any; 0: others. */
+static unsigned coding_specificity_of(struct text range, struct text coding)
+{
+	if (text_equal_ignoring_case(range, text_literal("x-gzip")))
+		range = text_literal("gzip");
+	if (text_equal_ignoring_case(range, coding))
+		return 2;
+	return text_equal(range, text_literal("*")) ? 1 : 0;
+}
+
+typedef unsigned specificity_fn(struct text range, struct text wanted);
+
+static void weigh(struct preference *preference, struct text element, struct text wanted,
+	specificity_fn *specificity_in)
 {
 	struct text range = take_part(&element, ';');
-	unsigned specificity = specificity_of(range, media_type);
+	unsigned specificity = specificity_in(range, wanted);
 	unsigned weight = WEIGHT_MAX;
 
 	while (element.length > 0) {
@@ -70,19 +83,36 @@ static void weigh(struct preference *preference, struct text element, struct tex
 		preference->weight = weight;
 }
 
-unsigned accept_weight(const struct request *request, struct text media_type)
+/* Over all elements of all fields of that name. */
+static struct preference weigh_all(const struct request *request, struct text name,
+	struct text wanted, specificity_fn *specificity_in)
 {
-	const struct text name = TEXT("Accept");
 	struct preference preference = { 0 };
-	const struct field *field = request_field(request, name);
+	const struct field *field = NULL;
 
-	if (!field)
-		return WEIGHT_MAX;
-	for (; field; field = request_field_after(request, name, field)) {
+	while ((field = request_field_after(request, name, field))) {
 		struct text value = field->value;
 
 		while (value.length > 0)
-			weigh(&preference, take_part(&value, ','), media_type);
+			weigh(&preference, take_part(&value, ','), wanted, specificity_in);
 	}
-	return preference.weight;
+	return preference;
+}
+
+unsigned accept_weight(const struct request *request, struct text media_type)
+{
+	const struct text name = TEXT("Accept");
+
+	if (!request_field(request, name))
+		return WEIGHT_MAX;
+	return weigh_all(request, name, media_type, specificity_of).weight;
+}
+
+unsigned accept_encoding_weight(const struct request *request, struct text coding)
+{
+	struct preference preference =
+		weigh_all(request, text_literal("Accept-Encoding"), coding, coding_specificity_of);
+	bool is_identity = text_equal(coding, text_literal("identity"));
+
+	return preference.specificity == 0 && is_identity ? 1 : preference.weight;
 }

@@ -24,13 +24,17 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = cls.make_server()
         cls.prepare(cls.server)
         cls.server.__enter__()
 
     @classmethod
     def tearDownClass(cls):
         cls.server.__exit__(None, None, None)
+
+    @classmethod
+    def make_server(cls):
+        return Server()
 
     @classmethod
     def prepare(cls, server):
@@ -351,6 +355,135 @@ class Ranges(Case):
                     for value in ("bytes=0-1", "bytes=0-1,4-5", "bytes=90-"):
                         client.get(target, fields={"Range": value})
             self.server.await_descriptor_count(count)
+
+
+class Siblings(Case):
+    LOCATIONS = {
+        "/": 'endpoint = "static"\n precompressed = {"zst", "br", "gz"}',
+        "/plain/": 'endpoint = "static"',
+        "/stats": 'endpoint = "stats"',
+    }
+    SIBLINGS = {"": b"0123456789", ".gz": b"gzipped", ".br": b"brotli", ".zst": b"zstandard"}
+
+    @classmethod
+    def make_server(cls):
+        return Server(locations=cls.LOCATIONS)
+
+    @classmethod
+    def prepare(cls, server):
+        for directory in ("", "plain/"):
+            for suffix, content in cls.SIBLINGS.items():
+                path = server.write(f"{directory}file.txt{suffix}", content)
+                os.utime(path, (MODIFIED, MODIFIED))
+        for name, content, age in (("stale", b"new", 0), ("stale.gz", b"old", 1),
+                                   ("index.html", b"<p>", 0), ("index.html.gz", b"gz", 0)):
+            os.utime(server.write(name, content), (MODIFIED - age, MODIFIED - age))
+
+    def negotiate(self, accepted, target="/file.txt", **fields):
+        fields = {name.replace("_", "-"): value for name, value in fields.items()}
+        return self.get(target, {"Accept-Encoding": accepted, **fields})
+
+    def test_siblings_are_chosen_by_weight(self):
+        """§12.5.3"""
+        for accepted, coding in (
+                ("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("gzip, br, zstd", "zstd"),
+                ("gzip;q=1.0, br;q=0.9", "gzip"), ("gzip;q=0.5, br;q=0.50", "br"),
+                ("x-gzip", "gzip"), ("GZIP", "gzip"), ("*", "zstd"), ("*;q=0.1, zstd;q=0", "br"),
+                ("gzip;q=0", None), ("identity", None), ("", None), ("deflate", None),
+                ("gzip;q=0.5, identity", None), ("gzip;q=0.5, identity;q=0.5", "gzip"),
+                ("identity;q=0, gzip;q=0.001", "gzip")):
+            response = self.negotiate(accepted)
+            self.assertEqual(response.status, 200)
+            self.assertEqual(response.field("Content-Encoding"), coding, accepted)
+            self.assertEqual(response.field("Content-Type"), "text/plain; charset=utf-8")
+            suffix = {None: "", "gzip": ".gz", "br": ".br", "zstd": ".zst"}[coding]
+            self.assertEqual(response.body, self.SIBLINGS[suffix], accepted)
+        twice = [("Accept-Encoding", "gzip;q=0.5"), ("Accept-Encoding", "br")]
+        self.assertEqual(self.get("/file.txt", twice).field("Content-Encoding"), "br")
+        self.assertIsNone(self.get("/file.txt").field("Content-Encoding"))
+        self.assertEqual(self.negotiate("gzip", "/").body, b"gz")
+
+    def test_nothing_acceptable_is_406(self):
+        """§12.5.3, §15.5.7"""
+        for accepted in ("identity;q=0", "*;q=0", "identity;q=0, deflate"):
+            self.assertEqual(self.negotiate(accepted).status, 406, accepted)
+        self.assertEqual(self.negotiate("gzip, identity;q=0", "/stale").status, 406)
+        self.assertEqual(self.negotiate("identity;q=0", "/plain/file.txt").status, 200)
+
+    def test_vary_is_said_wherever_a_sibling_could_be_chosen(self):
+        """§12.5.5"""
+        for status, fields in ((200, {}), (206, {"Range": "bytes=0-1"}),
+                               (304, {"If-None-Match": "*"}), (412, {"If-Match": '"x"'}),
+                               (416, {"Range": "bytes=99-"})):
+            for accepted in ("gzip", "identity"):
+                response = self.negotiate(accepted, **fields)
+                self.assertEqual((response.status, response.field("Vary")),
+                                 (status, "Accept-Encoding"))
+        self.assertEqual(self.get("/file.txt").field("Vary"), "Accept-Encoding")
+        self.assertEqual(self.negotiate("gzip", "/stale").field("Vary"), "Accept-Encoding")
+        self.assertEqual(self.negotiate("identity;q=0").field("Vary"), "Accept-Encoding")
+        plain = self.negotiate("gzip", "/plain/file.txt")
+        self.assertEqual((plain.field("Vary"), plain.body), (None, b"0123456789"))
+
+    def test_tags_and_ranges_are_those_of_the_representation(self):
+        """§8.8.3.3, §14"""
+        codings = ("identity", "gzip", "br", "zstd")
+        tags = {coding: self.negotiate(coding).field("ETag") for coding in codings}
+        self.assertEqual(len(set(tags.values())), 4, tags)
+        for coding in codings:
+            for known in codings:
+                response = self.negotiate(coding, If_None_Match=tags[known])
+                self.assertEqual(response.status, 304 if coding == known else 200)
+        response = self.negotiate("gzip", Range="bytes=-4")
+        self.assertEqual((response.field("Content-Range"), response.body), ("bytes 3-6/7", b"pped"))
+        self.assertEqual(response.field("Content-Encoding"), "gzip")
+        response = self.negotiate("gzip", Range="bytes=0-1", If_Range=tags["identity"])
+        self.assertEqual((response.status, response.body), (200, b"gzipped"))
+        self.assertEqual(self.negotiate("gzip", Range="bytes=0-0,4-4").status, 200)
+        self.assertEqual(self.negotiate("identity", Range="bytes=0-0,4-4").status, 206)
+
+    def test_sibling_older_than_its_original_is_not_sent(self):
+        response = self.negotiate("gzip", "/stale")
+        self.assertEqual((response.body, response.field("Content-Encoding")), (b"new", None))
+        os.utime(self.server.root / "stale.gz", (MODIFIED, MODIFIED))
+        self.assertEqual(self.negotiate("gzip", "/stale").body, b"old")
+        os.utime(self.server.root / "stale.gz", (MODIFIED - 1, MODIFIED - 1))
+
+    def test_sibling_without_an_original_is_a_file_of_its_own(self):
+        self.server.write("alone.gz", b"alone")
+        self.assertEqual(self.negotiate("gzip", "/alone").status, 404)
+        response = self.negotiate("gzip", "/alone.gz")
+        self.assertEqual((response.status, response.field("Content-Encoding")), (200, None))
+
+    def test_what_is_no_readable_file_is_no_sibling(self):
+        self.server.write("odd.txt", b"odd")
+        (self.server.root / "odd.txt.zst").mkdir()
+        os.mkfifo(self.server.root / "odd.txt.br")
+        os.symlink("/etc/passwd", self.server.root / "odd.txt.gz")
+        response = self.negotiate("zstd, br, gzip", "/odd.txt")
+        self.assertEqual((response.status, response.body), (200, b"odd"))
+        self.assertEqual(self.server.stderr.count("odd.txt.gz"), 0)
+
+    def test_descriptors_do_not_grow_with_siblings(self):
+        with self.server.client() as client:
+            client.get("/file.txt")
+            count = self.server.descriptor_count()
+            for _ in range(50):
+                for fields in ({}, {"If-None-Match": "*"}, {"Range": "bytes=99-"}):
+                    for accepted in ("gzip", "identity;q=0", "br, gzip"):
+                        for target in ("/file.txt", "/stale"):
+                            client.get(target, fields={"Accept-Encoding": accepted, **fields})
+            self.server.await_descriptor_count(count)
+
+    def test_unknown_kinds_are_refused_with_the_line(self):
+        for value, message in (('{"gz", "zip"}', "precompressed = zip: unknown kind"),
+                               ('{"gz", "gz"}', "precompressed = gz: named twice")):
+            file = self.server.directory / "wrong.conf"
+            file.write_text('listen "127.0.0.1:0" {}\nsite "*" {\n root = "/"\n'
+                            f' location "/" {{\n  precompressed = {value}\n }}\n}}\n')
+            done = harness.run("-c", file, "-t")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(f"wrong.conf:5: {message}", done.stderr)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,57 @@ static void test_parameter_of_the_query_is_found_by_its_whole_name(void **state)
 	assert_null(request_parameter(&request, text_literal("old")).bytes);
 }
 
+/* --- Accept-Encoding (RFC 9110 §12.5.3) --------------------------------------------------- */
+
+static unsigned encoding_weight(const char *accepted, const char *coding)
+{
+	request_init(&request);
+	if (accepted)
+		request.fields[request.field_count++] =
+			(struct field){ text_literal("Accept-Encoding"), text_of(accepted) };
+	return accept_encoding_weight(&request, text_of(coding));
+}
+
+static void test_codings_weigh_what_is_said(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_weight("gzip", "gzip"), 1000);
+	assert_int_equal(encoding_weight("GZip;q=0.5, br", "gzip"), 500);
+	assert_int_equal(encoding_weight("gzip;q=0.5,br ; Q=0.7", "br"), 700);
+	assert_int_equal(encoding_weight("gzip;q=0", "gzip"), 0);
+	assert_int_equal(encoding_weight("gzip", "br"), 0);
+	assert_int_equal(encoding_weight("gzippy", "gzip"), 0);
+	assert_int_equal(encoding_weight("x-gzip;q=0.3", "gzip"), 300); /* §8.4.1.3 */
+}
+
+static void test_star_covers_codings_that_are_not_named(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_weight("*;q=0.5, gzip;q=0.2", "gzip"), 200);
+	assert_int_equal(encoding_weight("*;q=0.5, gzip;q=0.2", "br"), 500);
+	assert_int_equal(encoding_weight("*;q=0.5, gzip;q=0.2", "identity"), 500);
+	assert_int_equal(encoding_weight("*, br;q=0", "br"), 0);
+}
+
+static void test_identity_is_acceptable_unless_excluded(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_weight("gzip", "identity"), 1);
+	assert_int_equal(encoding_weight("", "identity"), 1);
+	assert_int_equal(encoding_weight("gzip, identity;q=0.5", "identity"), 500);
+	assert_int_equal(encoding_weight("gzip, identity;q=0", "identity"), 0);
+	assert_int_equal(encoding_weight("gzip, *;q=0", "identity"), 0);
+	assert_int_equal(encoding_weight("*;q=0, identity;q=0.1", "identity"), 100);
+}
+
+static void test_without_the_field_identity_alone_is_sent(void **state)
+{
+	(void)state;
+	assert_int_equal(encoding_weight(NULL, "identity"), 1);
+	assert_int_equal(encoding_weight(NULL, "gzip"), 0);
+	assert_int_equal(encoding_weight("", "gzip"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +145,10 @@ int main(void)
 		cmocka_unit_test(test_weights_are_thousandths),
 		cmocka_unit_test(test_several_fields_are_one_list),
 		cmocka_unit_test(test_parameter_of_the_query_is_found_by_its_whole_name),
+		cmocka_unit_test(test_codings_weigh_what_is_said),
+		cmocka_unit_test(test_star_covers_codings_that_are_not_named),
+		cmocka_unit_test(test_identity_is_acceptable_unless_excluded),
+		cmocka_unit_test(test_without_the_field_identity_alone_is_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

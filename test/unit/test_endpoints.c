@@ -486,6 +486,175 @@ static void test_parts_of_a_file_that_shrinks_are_cut(void **state)
 	assert_int_equal(caller.outcome, -ENODATA);
 }
 
+/* --- siblings (RFC 9110 §12.5.3) ---------------------------------------------------------- */
+
+static struct section *negotiating_site;
+static void *negotiating_state;
+
+/* A file a second younger than the one made before. */
+static void make_younger(const char *path, struct text contents)
+{
+	static time_t seconds = 1000000000;
+	const struct timespec times[2] = { { .tv_sec = ++seconds }, { .tv_sec = seconds } };
+
+	if (place_is_simulated(&place))
+		simulated_advance(place.proactor, 1000000000);
+	place_make_file(&place, path, contents);
+	if (!place_is_simulated(&place))
+		assert_int_equal(utimensat(AT_FDCWD, place_path(&place, path), times, 0), 0);
+}
+
+static int set_up_siblings(void **state)
+{
+	set_up(state);
+	make_younger("www/a.txt", text_literal("some text"));
+	make_younger("www/b.gz", text_literal("stale"));
+	make_younger("www/b", text_literal("original"));
+	make_younger("www/dir/index.html", text_literal("<p>"));
+	place_make_directory(&place, "www/a.txt.br");
+	make_younger("www/a.txt.gz", text_literal("gzipped"));
+	make_younger("www/a.txt.zst", text_literal("zstandard"));
+	make_younger("www/dir/index.html.gz", text_literal("index"));
+	negotiating_site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	add_value(negotiating_site, "root", place_path(&place, "www"));
+	add_value(negotiating_site, "precompressed", "zst");
+	assert_int_equal(
+		setting_value_add_string(
+			section_find_value(negotiating_site, "precompressed"), text_literal("br")),
+		0);
+	assert_int_equal(
+		setting_value_add_string(
+			section_find_value(negotiating_site, "precompressed"), text_literal("gz")),
+		0);
+	assert_int_equal(section_complete(negotiating_site), 0);
+	assert_int_equal(
+		static_endpoint.open(&negotiating_state, negotiating_site, place.proactor), 0);
+	return 0;
+}
+
+static int tear_down_siblings(void **state)
+{
+	static_endpoint.close(negotiating_state);
+	section_free(negotiating_site);
+	return tear_down(state);
+}
+
+static void negotiate(const char *path, const char *accepted)
+{
+	get_with(&static_endpoint, negotiating_state, path, "Accept-Encoding", accepted);
+	assert_field("Vary", "Accept-Encoding");
+}
+
+static void assert_coding(const char *coding)
+{
+	struct text told = visit_field(&caller, "Content-Encoding");
+
+	assert_int_equal(visit_status(&caller), 200);
+	assert_int_equal(told.length, strlen(coding));
+	assert_true(text_equal(told, text_of(coding)));
+}
+
+static void test_sibling_is_sent_to_who_accepts_it(void **state)
+{
+	(void)state;
+	negotiate("/a.txt", "gzip");
+	assert_coding("gzip");
+	assert_body("gzipped");
+	assert_field("Content-Type", "text/plain; charset=utf-8");
+	negotiate("/a.txt", "gzip, br, zstd");
+	assert_coding("zstd");
+	assert_body("zstandard");
+	negotiate("/a.txt", "zstd;q=0.5, gzip;q=0.6");
+	assert_coding("gzip");
+	negotiate("/a.txt", "br"); /* is a directory */
+	assert_coding("");
+	assert_body("some text");
+	negotiate("/a.txt", "gzip;q=0.5, identity");
+	assert_coding("");
+	negotiate("/a.txt", "*");
+	assert_coding("zstd");
+	negotiate("/dir/", "gzip");
+	assert_coding("gzip");
+	assert_field("Content-Type", "text/html; charset=utf-8");
+}
+
+static void test_without_accept_encoding_the_original_is_sent(void **state)
+{
+	(void)state;
+	visit(&caller, &place, &static_endpoint, negotiating_state, "/a.txt");
+	assert_coding("");
+	assert_body("some text");
+	assert_field("Vary", "Accept-Encoding");
+}
+
+static void test_sibling_older_than_its_original_is_not_sent(void **state)
+{
+	(void)state;
+	negotiate("/b", "gzip");
+	assert_coding("");
+	assert_body("original");
+}
+
+static void test_nothing_acceptable_is_406(void **state)
+{
+	(void)state;
+	negotiate("/b", "gzip, identity;q=0");
+	assert_int_equal(visit_status(&caller), 406);
+	negotiate("/a.txt", "gzip, *;q=0");
+	assert_coding("gzip");
+}
+
+static void test_each_representation_has_a_tag_of_its_own(void **state)
+{
+	char etag[64];
+
+	(void)state;
+	make_younger("www/a.txt.gz", text_literal("as long!!"));
+	negotiate("/a.txt", "gzip");
+	snprintf(etag, sizeof(etag), "%.*s", TEXT_ARGUMENTS(visit_field(&caller, "ETag")));
+	assert_true(strstr(etag, "-gzip\""));
+	negotiate("/a.txt", "identity");
+	assert_false(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
+	visit_init(&caller, &place, "/a.txt");
+	visit_add_field(&caller, "Accept-Encoding", "gzip");
+	visit_add_field(&caller, "If-None-Match", etag);
+	handle_and_pull(&static_endpoint, negotiating_state);
+	assert_int_equal(visit_status(&caller), 304);
+	assert_field("Vary", "Accept-Encoding");
+}
+
+static void test_range_applies_to_the_representation_chosen(void **state)
+{
+	(void)state;
+	visit_init(&caller, &place, "/a.txt");
+	visit_add_field(&caller, "Accept-Encoding", "gzip");
+	visit_add_field(&caller, "Range", "bytes=-4");
+	caller.offset = 3;
+	handle_and_pull(&static_endpoint, negotiating_state);
+	assert_int_equal(visit_status(&caller), 206);
+	assert_field("Content-Range", "bytes 3-6/7");
+	assert_field("Content-Encoding", "gzip");
+	assert_body("pped");
+}
+
+static void test_cancelled_negotiation_is_answered_once(void **state)
+{
+	(void)state;
+	for (unsigned turns = 0; turns < 12; turns++) {
+		visit_init(&caller, &place, "/a.txt");
+		visit_add_field(&caller, "Accept-Encoding", "br, gzip");
+		static_endpoint.handle(negotiating_state, &caller.exchange);
+		for (unsigned i = 0; i < turns && caller.answer_count == 0; i++)
+			assert_int_equal(proactor_turn(place.proactor, 0), 0);
+		caller.exchange.cancelled = caller.answer_count == 0;
+		if (caller.exchange.cancelled)
+			static_endpoint.cancelled(negotiating_state, &caller.exchange);
+		visit_await_answer(&caller);
+		if (caller.exchange.response.body)
+			visit_release(&caller);
+	}
+}
+
 static void cancel_after(const struct endpoint *endpoint, void *state, unsigned turns)
 {
 	begin(endpoint, state, "/a.txt");
@@ -990,7 +1159,8 @@ static void test_generated_answer_arrives_in_pieces_of_any_length(void **state)
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
-#define AT_PLACE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define AT_PLACE(name)    cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define AT_SIBLINGS(name) cmocka_unit_test_setup_teardown(name, set_up_siblings, tear_down_siblings)
 
 static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_file_is_answered_with_its_description),
@@ -1013,6 +1183,13 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_ranges_may_lie_beyond_4_gib),
 	AT_PLACE(test_parts_may_be_released_at_any_time),
 	AT_PLACE(test_parts_of_a_file_that_shrinks_are_cut),
+	AT_SIBLINGS(test_sibling_is_sent_to_who_accepts_it),
+	AT_SIBLINGS(test_without_accept_encoding_the_original_is_sent),
+	AT_SIBLINGS(test_sibling_older_than_its_original_is_not_sent),
+	AT_SIBLINGS(test_nothing_acceptable_is_406),
+	AT_SIBLINGS(test_each_representation_has_a_tag_of_its_own),
+	AT_SIBLINGS(test_range_applies_to_the_representation_chosen),
+	AT_SIBLINGS(test_cancelled_negotiation_is_answered_once),
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
 	AT_PLACE(test_static_file_is_extents_of_a_mebibyte_at_most),
@@ -1049,6 +1226,8 @@ static const struct CMUnitTest by_chance[] = {
 	AT_PLACE(test_single_range_is_the_bytes_asked_for),
 	AT_PLACE(test_several_ranges_are_parts_in_the_order_asked_for),
 	AT_PLACE(test_parts_may_be_released_at_any_time),
+	AT_SIBLINGS(test_sibling_is_sent_to_who_accepts_it),
+	AT_SIBLINGS(test_cancelled_negotiation_is_answered_once),
 	AT_PLACE(test_file_is_answered_with_its_description),
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),

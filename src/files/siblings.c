@@ -1,0 +1,78 @@
+/* Which sibling is wanted, and whether it is good enough.  Nothing is looked for here: that is the
+ * endpoint's, one look-up after the other, and nothing is remembered, since a deploy may add or
+ * remove siblings at any time. */
+#include "files/siblings.h"
+
+#include <string.h>
+
+#include "http/accept.h"
+
+static const struct sibling_kind all_kinds[SIBLING_KIND_COUNT] = {
+	{ "zst", ".zst", TEXT("zstd") },
+	{ "br", ".br", TEXT("br") },
+	{ "gz", ".gz", TEXT("gzip") },
+};
+
+static const struct sibling_kind *kind_named(const char *name)
+{
+	for (size_t i = 0; i < SIBLING_KIND_COUNT; i++) {
+		if (strcmp(all_kinds[i].name, name) == 0)
+			return &all_kinds[i];
+	}
+	return NULL;
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *siblings_check(const char *const *names, size_t count, size_t *wrong)
+{
+	for (size_t i = 0; i < count; i++) {
+		*wrong = i;
+		if (!kind_named(names[i]))
+			return "unknown kind";
+		if (is_among(names[i], names, i))
+			return "named twice";
+	}
+	return NULL;
+}
+
+void siblings_find_kinds(const struct sibling_kind *kinds[SIBLING_KIND_COUNT],
+	const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		kinds[i] = kind_named(names[i]);
+}
+
+int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsigned tried,
+	const struct request *request)
+{
+	unsigned least = accept_encoding_weight(request, text_literal("identity"));
+	unsigned most = 0;
+	int chosen = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned weight = accept_encoding_weight(request, kinds[i]->coding);
+
+		if ((tried & 1u << i) != 0 || weight <= most || weight < least)
+			continue;
+		most = weight;
+		chosen = (int)i;
+	}
+	return chosen;
+}
+
+bool sibling_is_current(const struct stat *sibling, const struct stat *original)
+{
+	const struct timespec *made = &sibling->st_mtim, *changed = &original->st_mtim;
+
+	if (made->tv_sec != changed->tv_sec)
+		return made->tv_sec > changed->tv_sec;
+	return made->tv_nsec == 0 || made->tv_nsec >= changed->tv_nsec;
+}
