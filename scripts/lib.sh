@@ -62,6 +62,8 @@ need_for_testing() {
 	need clang-format has_command clang-format
 	need scdoc has_command scdoc
 	need strace has_command strace
+	need chromium has_command chromium
+	need chromium-driver has_command chromedriver
 }
 
 as_root() {

@@ -28,6 +28,10 @@ function plain(value) {
 	return value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
+function whole(value) {
+	return value.toLocaleString("en", { maximumFractionDigits: 0 });
+}
+
 function ratio(value) {
 	return value.toFixed(value < 100 ? 2 : 0);
 }
@@ -47,7 +51,7 @@ function microseconds(value) {
 	if (value >= 1e6)
 		return `${(value / 1e6).toFixed(1)} s`;
 	if (value >= 1e3)
-		return `${(value / 1e3).toFixed(value < 1e4 ? 2 : 1)} ms`;
+		return `${(value / 1e3).toFixed(value < 1e4 ? 2 : value < 1e5 ? 1 : 0)} ms`;
 	return `${value.toFixed(0)} µs`;
 }
 
@@ -247,13 +251,13 @@ const FACTS = [
 	["backend", (answer) => answer.backend],
 	["version", (answer) => answer.version],
 	["up for", (answer) => answer.uptime_seconds, duration],
-	["workers", (answer) => answer.workers, plain],
-	["restarts", (answer) => answer.restarts, plain],
-	["requests", (answer) => answer.counters?.requests, plain],
-	["answered 2xx", (answer) => answer.counters?.responses_2xx, plain],
-	["3xx", (answer) => answer.counters?.responses_3xx, plain],
-	["4xx", (answer) => answer.counters?.responses_4xx, plain],
-	["5xx", (answer) => answer.counters?.responses_5xx, plain],
+	["workers", (answer) => answer.workers, whole],
+	["restarts", (answer) => answer.restarts, whole],
+	["requests", (answer) => answer.counters?.requests, whole],
+	["answered 2xx", (answer) => answer.counters?.responses_2xx, whole],
+	["3xx", (answer) => answer.counters?.responses_3xx, whole],
+	["4xx", (answer) => answer.counters?.responses_4xx, whole],
+	["5xx", (answer) => answer.counters?.responses_5xx, whole],
 	["by zero copy", (answer) =>
 		answer.counters?.spliced_bytes + answer.counters?.sendfile_bytes, bytes],
 	["sent in all", (answer) => answer.counters?.bytes_sent, bytes],

@@ -96,7 +96,7 @@ const trials = {
 	"ping-often": { run: pingOften, about: aboutPingOften },
 	"echo": {
 		run: (fields) => ask("POST", "/echo", fields.get("text")),
-		about: () => "What the server received:",
+		about: () => "What the server received, your words last:",
 	},
 	"write": { run: (fields) => ask("PUT", "/write", fields.get("text")), about: aboutWriting },
 	"read": { run: () => ask("GET", "/read"), about: aboutReading },
@@ -118,8 +118,12 @@ function showResult(place, chip, kind, sentence, text = "") {
 
 	line.append(makeElement("span", { class: `chip ${kind}` }, chip), ` ${sentence}`);
 	place.replaceChildren(line);
-	if (text)
-		place.append(makeElement("pre", { tabindex: 0, "aria-label": "the body of the answer" }, text));
+	if (text) {
+		const body = makeElement("pre", { tabindex: 0, "aria-label": "the body of the answer" }, text);
+
+		place.append(body);
+		body.scrollTop = body.scrollHeight; /* of an echo, the reader's own words */
+	}
 }
 
 function showAnswer(place, answer, about) {

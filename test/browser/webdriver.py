@@ -1,0 +1,226 @@
+"""A headless Chromium, driven through WebDriver by the standard library alone.
+
+A `Browser` owns a directory of its own and a session of processes: chromedriver, which it starts,
+and whatever that starts.  Leaving it ends them all and waits until none is left, also when the test
+failed half-way.  Chromium reaches loopback only, and is told to ask nobody for anything.
+
+    with Browser() as browser:
+        browser.open("http://127.0.0.1:8080/")
+        browser.click("button")
+"""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+import harness  # noqa: E402
+
+# A browser starts slowly where everything else is at work as well.
+SECONDS = 3 * harness.SECONDS
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a reference to one
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--window-size=1280,900", "--force-color-profile=srgb", "--lang=en",
+    # Nothing from elsewhere, and nothing told to anybody.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*", "--disable-quic", "--no-first-run",
+    "--no-pings", "--no-default-browser-check", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-default-apps",
+    "--disable-extensions", "--disable-breakpad", "--disable-crash-reporter",
+    "--disable-domain-reliability", "--metrics-recording-only",
+    "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication",
+)
+PREFERENCES = {
+    "safebrowsing.enabled": False,
+    "search.suggest_enabled": False,
+    "alternate_error_pages.enabled": False,
+    "dns_prefetching.enabled": False,
+    "net.network_prediction_options": 2,
+    "credentials_enable_service": False,
+    "signin.allowed": False,
+    "translate.enabled": False,
+}
+
+
+def missing_programs():
+    return [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+
+
+class WebDriverError(AssertionError):
+    """The browser could not do as it was told."""
+
+
+def processes_of_session(session):
+    """Living processes, by the session that their ancestor opened with setsid()."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            text = pathlib.Path(f"/proc/{entry}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, _, _, process_session = text[text.rindex(")") + 2:].split()[:4]
+        if int(process_session) == session and state not in ("Z", "X"):
+            found.append(int(entry))
+    return found
+
+
+class Browser:
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-browser-"))
+        self.process = None
+        self._root = None
+
+    # Its life
+
+    def __enter__(self):
+        try:
+            self._start_driver()
+            self._open_session()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self._end()
+
+    def _start_driver(self):
+        """chromedriver takes a free port of IPv4 and wants the same of IPv6: when somebody has
+        that, it ends, and is started again."""
+        said = self.directory / "chromedriver.txt"
+
+        def port():
+            if not self.process or self.process.poll() is not None:
+                self._start_process(said)
+            return re.search(r"started successfully on port (\d+)", said.read_text())
+
+        try:
+            match = harness.wait_until(port, SECONDS, "chromedriver's port")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says:\n{said.read_text()}") from None
+        self._root = f"http://127.0.0.1:{match[1]}"
+
+    def _start_process(self, said):
+        homes = {name: str(self.directory) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME",
+                                                        "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+        with open(said, "wb") as file:
+            self.process = subprocess.Popen(
+                [shutil.which("chromedriver"), "--port=0"], stdin=subprocess.DEVNULL, stdout=file,
+                stderr=file, start_new_session=True, env={**os.environ, **homes})
+
+    def _open_session(self):
+        arguments = [*ARGUMENTS, f"--user-data-dir={self.directory / 'profile'}"]
+        answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"binary": shutil.which("chromium"), "args": arguments,
+                                   "prefs": PREFERENCES},
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "timeouts": {"script": int(SECONDS * 1000), "pageLoad": int(SECONDS * 1000)},
+        }}})
+        self._root += f"/session/{answer['sessionId']}"
+
+    def _end(self):
+        """No farewell is said: what is left of the profile is removed anyway."""
+        try:
+            if self.process:
+                harness.wait_until(self._kill_all, SECONDS, "the end of the browser")
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _kill_all(self):
+        """True when nothing is left; one that is just being forked is found the next time."""
+        remaining = processes_of_session(self.process.pid)
+        for pid in remaining:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.poll()
+        return not remaining
+
+    # WebDriver (https://www.w3.org/TR/webdriver2/)
+
+    def _call(self, method, path, parameters=None):
+        body = None if method == "GET" else json.dumps(parameters or {}).encode()
+        request = urllib.request.Request(self._root + path, body, method=method,
+                                         headers={"Content-Type": "application/json"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=SECONDS) as response:
+                return json.load(response)["value"]
+        except urllib.error.HTTPError as error:
+            value = json.load(error)["value"]
+            raise WebDriverError(f"{method} {path}: {value['error']}: {value['message']}") from None
+
+    def _tell_devtools(self, command, **parameters):
+        return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def open(self, url):
+        self._call("POST", "/url", {"url": url})
+
+    def evaluate(self, expression):
+        """The value of an expression of JavaScript, in the page."""
+        return self._call("POST", "/execute/sync", {"script": f"return {expression}", "args": []})
+
+    def text(self, selector):
+        """What is written in the first element that matches, shown or not; None without one."""
+        return self.evaluate(f"document.querySelector({json.dumps(selector)})?.textContent")
+
+    def await_true(self, expression, what=None):
+        """Polls until the expression is true, and returns its value."""
+        try:
+            return harness.wait_until(lambda: self.evaluate(expression), SECONDS,
+                                      what or expression)
+        except AssertionError as error:
+            shown = self.evaluate("document.body.innerText")
+            raise AssertionError(f"{error}; the page says:\n{shown}") from None
+
+    def _find(self, selector):
+        reference = self._call("POST", "/element", {"using": "css selector", "value": selector})
+        return "/element/" + reference[ELEMENT]
+
+    def click(self, selector):
+        """As a mouse does it: the element must be seen and not be covered."""
+        self._call("POST", self._find(selector) + "/click")
+
+    def type(self, selector, text):
+        """Replaces what is in a field, key by key; U+E007 is Enter."""
+        element = self._find(selector)
+        self._call("POST", element + "/clear")
+        self._call("POST", element + "/value", {"text": text})
+
+    def press(self, key):
+        """One key, wherever the focus is."""
+        self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
+            {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}]})
+
+    def take_log(self):
+        """What the console shows since the last call: level, source and message of each."""
+        return self._call("POST", "/se/log", {"type": "browser"})
+
+    # What the reader prefers, and what it looks like
+
+    def prefer(self, **features):
+        """prefer(color_scheme="dark", reduced_motion="reduce")"""
+        self._tell_devtools("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-" + name.replace("_", "-"), "value": value}
+            for name, value in features.items()])
+
+    def resize(self, width, height, is_phone=False):
+        self._tell_devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                            deviceScaleFactor=2 if is_phone else 1, mobile=is_phone)
+
+    def screenshot(self, path):
+        """The whole page, as PNG."""
+        answer = self._tell_devtools("Page.captureScreenshot", captureBeyondViewport=True)
+        pathlib.Path(path).write_bytes(base64.b64decode(answer["data"]))
