@@ -58,8 +58,7 @@ class Course:
                                      self.options.cpus[1], self.directory)
             for server in self.servers:
                 if server.name != "ceiling":
-                    server.start(self.directory / server.name, self.root, self.options.cpus[0],
-                                 CONGESTION_CONTROL)
+                    self.start(server)
         except BaseException:
             self.__exit__()
             raise
@@ -69,6 +68,10 @@ class Course:
         for server in self.servers:
             server.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self, server):
+        server.start(self.directory / server.name, self.root, self.options.cpus[0],
+                     CONGESTION_CONTROL)
 
     def note(self, case, server):
         return self.notes.setdefault((case.name, server.name), {"remarks": []})
@@ -178,6 +181,8 @@ class Course:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         count = min(IDLE_COUNT_MAX, descriptors // 2 - 200)
         for server in self.takers(case):
+            server.stop()  # a fresh one has nothing left over that connections could use
+            self.start(server)
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()

@@ -89,6 +89,8 @@ class Load:
             raise LoadFailed(f"{server.name}, {case.name}: {done.stderr}") from error
         if result["error_count"]:
             raise LoadFailed(f"{server.name}, {case.name}: {result['errors']}")
+        if result["body_bytes"] < result["requests"] * case.length:
+            raise LoadFailed(f"{server.name}, {case.name}: bodies are not of {case.length} bytes")
         return result
 
     def run(self, server, case, seconds, options=(), prefix=()):

@@ -114,7 +114,7 @@ class Server:
         return path
 
     def start(self, directory, root, cpu, congestion_control):
-        directory.mkdir(mode=0o777)
+        directory.mkdir(exist_ok=True)
         os.chmod(directory, 0o777)  # some give up being root, and still write here
         self.port = free_port()
         self.launch([self.program, *self.command(self.write_configuration(directory, root))],
@@ -124,10 +124,12 @@ class Server:
 
     def launch(self, command, output, cpu):
         """Becomes ready or raises, with what the server wrote."""
+        # Whatever a server keeps for its user, it keeps in its directory.
+        home = {name: str(output.parent) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
         with open(output, "wb") as file:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                start_new_session=True, env={**os.environ, **self.environment},
+                start_new_session=True, env={**os.environ, **home, **self.environment},
                 preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
         deadline = time.monotonic() + SECONDS
         while True:
