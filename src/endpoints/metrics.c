@@ -180,5 +180,6 @@ const struct endpoint metrics_endpoint = {
 	.name = "metrics",
 	.summary = "What the server has counted, in the text format of Prometheus.",
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
+	.local = true,
 	.handle = handle_metrics,
 };

@@ -94,5 +94,6 @@ const struct endpoint stats_endpoint = {
 	.name = "stats",
 	.summary = "What the server has counted, for people, as JSON, or as nginx tells it.",
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
+	.local = true,
 	.handle = handle_stats,
 };

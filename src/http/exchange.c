@@ -39,7 +39,6 @@ void exchange_init(
 	exchange->body_length_max = 0;
 	exchange->started_ns = 0;
 	exchange->sent_length = 0;
-	exchange->peer = NULL;
 	exchange->answered = false;
 	exchange->cancelled = false;
 	request_init(&exchange->request);
@@ -171,4 +170,11 @@ void exchange_consumed(struct exchange *exchange, size_t length)
 bool exchange_is_draining(const struct exchange *exchange)
 {
 	return exchange->wire->is_draining && exchange->wire->is_draining(exchange);
+}
+
+void exchange_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
+{
+	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+	if (exchange->wire->peer_address)
+		exchange->wire->peer_address(exchange, address);
 }

@@ -8,6 +8,8 @@
 #ifndef RINGLET_HTTP_EXCHANGE_H
 #define RINGLET_HTTP_EXCHANGE_H
 
+#include <sys/socket.h>
+
 #include "http/body.h"
 #include "http/request.h"
 
@@ -31,6 +33,8 @@ struct exchange_wire {
 	void (*answered)(struct exchange *exchange);
 	void (*body_wanted)(struct exchange *exchange);
 	void (*body_consumed)(struct exchange *exchange, size_t length);
+	/* AF_UNSPEC when it is not known; NULL: it never is. */
+	void (*peer_address)(struct exchange *exchange, struct sockaddr_storage *address);
 	bool (*is_draining)(const struct exchange *exchange); /* NULL: it never is */
 };
 
@@ -61,9 +65,8 @@ struct exchange {
 	const struct location_fields *fields; /* what the answer gets, by configuration; NULL */
 	struct body_sink *sink;               /* of the request body, once wanted */
 	uint64_t body_length_max;
-	uint64_t started_ns;           /* when the first byte of the request was seen */
-	uint64_t sent_length;          /* bytes of the response body that left, for the log */
-	struct sockaddr_storage *peer; /* the client's address; NULL until asked for by the log */
+	uint64_t started_ns;  /* when the first byte of the request was seen */
+	uint64_t sent_length; /* bytes of the response body that left, for the log */
 	bool answered;
 	bool cancelled;
 	struct request request;
@@ -108,6 +111,9 @@ bool exchange_is_draining(const struct exchange *exchange);
 
 /* Copies bytes into the response's own memory; what does not fit is cut. */
 struct text exchange_copy(struct exchange *exchange, struct text bytes);
+
+/* The address of the client, or of the proxy in front of it; AF_UNSPEC when it is not known. */
+void exchange_peer_address(struct exchange *exchange, struct sockaddr_storage *address);
 
 /* Asks for the request body, at most length_max bytes of it (-EMSGSIZE beyond).  Without this call
  * the body is discarded.  Sends 100 (Continue) if the client expects it. */

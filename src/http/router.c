@@ -24,6 +24,7 @@ static void free_location(struct location *location)
 	if (location->endpoint->close)
 		location->endpoint->close(location->state);
 	location_fields_free(location->fields);
+	access_free(location->access);
 	free((char *)location->prefix.bytes);
 	free(location);
 }
@@ -108,6 +109,7 @@ struct location *router_add_location(
 	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
 	location->endpoint = endpoint;
 	location->endpoint_number = 0;
+	location->access = NULL;
 	location->state = state;
 	location->fields = NULL;
 	location->methods = endpoint->methods;
@@ -241,6 +243,11 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 		return;
 	}
 	exchange->fields = location->fields;
+	if (location->access && !access_permits(location->access, exchange)) {
+		log_info("403: not for this client: %.*s", TEXT_ARGUMENTS(exchange->request.line));
+		exchange_answer_error(exchange, 403);
+		return;
+	}
 	if (!(location->methods & METHOD_BIT(exchange->request.method))) {
 		answer_not_allowed(exchange, location->methods);
 		return;

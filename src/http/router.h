@@ -5,6 +5,7 @@
 #define RINGLET_HTTP_ROUTER_H
 
 #include "base/list.h"
+#include "http/access.h"
 #include "http/endpoint.h"
 #include "http/location_fields.h"
 
@@ -15,6 +16,7 @@ struct location {
 	unsigned endpoint_number; /* under which its requests are counted (base/metrics.h) */
 	void *state;
 	struct location_fields *fields; /* of its answers; freed with it; NULL: as they are */
+	struct access *access;          /* who may ask; freed with it; NULL: everybody */
 	unsigned methods; /* METHOD_BIT()s that are allowed: the endpoint's, or fewer */
 };
 
@@ -47,9 +49,9 @@ const struct site *router_find_site(const struct router *router, struct text hos
 const struct location *router_find_location(const struct site *site, struct text path);
 
 /* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
- * checks the method, calls handle().  What needs no endpoint is answered here: 400 (path), 404, 405
- * (with Allow), 414, 501, and OPTIONS of "*".  The path is the target's up to the "?";
- * request->path is filled in.  The router must have a site. */
+ * checks the client and the method, calls handle().  What needs no endpoint is answered here: 400
+ * (path), 403, 404, 405 (with Allow), 414, 501, and OPTIONS of "*".  The path is the target's up to
+ * the "?"; request->path is filled in.  The router must have a site. */
 void router_dispatch(const struct router *router, struct exchange *exchange);
 
 #endif

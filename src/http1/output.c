@@ -63,7 +63,19 @@ static bool wire_is_draining(const struct exchange *exchange)
 	return container_of(exchange, const struct active, exchange)->connection->service->draining;
 }
 
+/* Asked for once, when somebody wants to know. */
+static void wire_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
+{
+	struct connection *connection = active_of(exchange)->connection;
+
+	if (connection->peer.family == AF_UNSPEC &&
+		proactor_peer_address(exchange->proactor, connection->stream.fd, address) == 0)
+		memcpy(&connection->peer, address, sizeof(connection->peer));
+	memcpy(address, &connection->peer, sizeof(connection->peer));
+}
+
 const struct exchange_wire http1_wire = {
+	.peer_address = wire_peer_address,
 	.answered = wire_answered,
 	.body_wanted = wire_body_wanted,
 	.body_consumed = wire_body_consumed,
@@ -162,15 +174,12 @@ static void count_response(const struct exchange *exchange, bool cut)
 static void record(struct connection *connection, bool cut)
 {
 	struct http1_service *service = connection->service;
-	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 	struct exchange *exchange = &connection->active->exchange;
+	struct sockaddr_storage peer;
 
 	if (!service->finished)
 		return;
-	if (connection->peer.family == AF_UNSPEC &&
-		proactor_peer_address(service->proactor, connection->stream.fd, &peer) == 0)
-		memcpy(&connection->peer, &peer, sizeof(connection->peer));
-	memcpy(&peer, &connection->peer, sizeof(connection->peer));
+	exchange_peer_address(exchange, &peer);
 	exchange->sent_length = connection->active->body_length;
 	service->finished(service, &(struct http1_record){ exchange, &peer, cut });
 }

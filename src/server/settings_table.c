@@ -6,6 +6,7 @@
 #include "server/configuration.h"
 
 #include "endpoints/fallback.h"
+#include "http/access.h"
 #include "http/location_fields.h"
 #include "http/media_type.h"
 
@@ -118,6 +119,8 @@ static const char *const method_words[] = { "GET", "HEAD", "POST", "PUT", "DELET
 			"Expires, unless the endpoint says itself.  Not set: nothing is said."     \
 	}
 
+#define NETWORKS_EXPECTED "networks as in {\"10.0.0.0/8\", \"::1\"}, \"unix:\" or \"all\""
+
 static const struct setting location_table[] = {
 	{ .name = "endpoint",
 		.type = SETTING_STRING,
@@ -129,6 +132,21 @@ static const struct setting location_table[] = {
 		.fallback = "{}",
 		.help = "Of the methods that the endpoint knows, those that are allowed here; "
 			"others are answered 405.  {}: all of them." },
+	{ .name = "allow",
+		.type = SETTING_STRINGS,
+		.check = access_check,
+		.fallback = "{}",
+		.expected = NETWORKS_EXPECTED,
+		.help = "The clients that may ask; others are answered 403.  Networks, \"unix:\" "
+			"or \"all\"; the client is who connects, be it a proxy.  {}: everybody, "
+			"but of stats and metrics only clients of this machine, and not through a "
+			"proxy (Forwarded, X-Forwarded-For, Via)." },
+	{ .name = "deny",
+		.type = SETTING_STRINGS,
+		.check = access_check,
+		.fallback = "{}",
+		.expected = NETWORKS_EXPECTED,
+		.help = "Clients that are answered 403 even if allow names them." },
 	FIELD_SETTINGS,
 	{ 0 },
 };

@@ -299,6 +299,9 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 	}
 	location->methods = configuration_methods(section);
 	location->endpoint_number = endpoint_number(endpoint);
+	r = access_new(&location->access, section, endpoint->local);
+	if (r < 0)
+		return fail(r, "cannot guard location \"%s\"", section->title);
 	return set_fields(&location->fields, section);
 }
 

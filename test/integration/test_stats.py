@@ -213,6 +213,46 @@ class Metrics(unittest.TestCase):
         self.assertIn("ringlet_uring_completions_total", families)
 
 
+class Access(unittest.TestCase):
+    PROXY_FIELDS = ({"Forwarded": "for=192.0.2.1"}, {"X-Forwarded-For": "192.0.2.1"},
+                    {"via": "1.1 proxy"})
+
+    def test_what_came_through_a_proxy_is_refused(self):
+        locations = {"/stats": 'endpoint = "stats"', "/metrics": 'endpoint = "metrics"',
+                     "/ping": 'endpoint = "ping"'}
+        with Server(locations=locations) as server:
+            for fields in self.PROXY_FIELDS:
+                for target, status in (("/stats", 403), ("/metrics", 403), ("/ping", 200)):
+                    self.assertEqual(server.get(target, fields=fields).status, status)
+            self.assertEqual(server.get("/metrics").status, 200)
+
+    def test_allow_opens_and_deny_closes_any_location(self):
+        locations = {
+            "/stats": 'endpoint = "stats" allow = {"127.0.0.0/8"}',
+            "/metrics": 'endpoint = "metrics" allow = {"10.0.0.0/8", "::1"}',
+            "/ping": 'endpoint = "ping" deny = {"127.0.0.1"}',
+            "/": 'endpoint = "static" allow = {"all"} deny = {"192.0.2.0/24"}',
+        }
+        with Server(files={"a.txt": b"x"}, locations=locations) as server:
+            for fields in self.PROXY_FIELDS:
+                self.assertEqual(server.get("/stats", fields=fields).status, 200)
+            self.assertEqual(server.get("/metrics").status, 403)
+            self.assertEqual(server.get("/ping").status, 403)
+            self.assertEqual(server.get("/a.txt").status, 200)
+            server.await_stderr(r"403: not for this client: GET /ping HTTP/1\.1$")
+
+    def test_clients_of_a_unix_socket_are_of_this_machine(self):
+        with Server(listen=("unix:socket",)) as server:
+            client = harness.Client(str(server.directory / "socket"))
+            with client:
+                self.assertEqual(client.get("/stats").status, 200)
+
+    def test_what_is_no_network_is_told_with_its_line(self):
+        with self.assertRaisesRegex(harness.HarnessError, r"10\.0\.0\.0/33.*networks as in"):
+            with Server(locations={"/stats": 'endpoint = "stats" allow = {"10.0.0.0/33"}'}):
+                pass
+
+
 class Load(unittest.TestCase):
     """Several workers, several connections, every kind of answer: the sums are the client's."""
 

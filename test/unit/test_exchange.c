@@ -65,7 +65,6 @@ static void test_a_new_exchange_knows_nothing_of_the_last(void **state)
 	assert_false(exchange->cancelled);
 	assert_null(exchange->location);
 	assert_null(exchange->sink);
-	assert_null(exchange->peer);
 	assert_int_equal(exchange->request.field_count, 0);
 	assert_int_equal(exchange->request.method, METHOD_UNKNOWN);
 	assert_int_equal(exchange->request.path.length, 0);
