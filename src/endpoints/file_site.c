@@ -16,6 +16,7 @@
 
 #include "base/block_pool.h"
 #include "base/log.h"
+#include "endpoints/autoindex.h"
 #include "endpoints/fallback.h"
 #include "files/lookup.h"
 #include "files/siblings.h"
@@ -38,6 +39,7 @@ struct file_site {
 	size_t error_page_count;
 	struct text charset;
 	bool dot_files;
+	bool autoindex;
 	const struct file_delivery *delivery;
 	const struct sibling_kind *siblings[SIBLING_KIND_COUNT];
 	size_t sibling_count;
@@ -120,6 +122,14 @@ const struct setting file_site_settings[] = {
 		.fallback = "no",
 		.help = "Are files served whose name, or a directory's on the way, begins with a "
 			"dot?  no: 404, but for /.well-known/.",
+		.inherited = true,
+	},
+	{
+		.name = "autoindex",
+		.type = SETTING_YES_NO,
+		.fallback = "no",
+		.help = "Is a directory without an index file listed, by name, size and time?  "
+			"no: 403.",
 		.inherited = true,
 	},
 	{
@@ -382,12 +392,32 @@ static void fall_back(struct file_request *request, unsigned status)
 		answer_error(request, status);
 }
 
+static void listing_answered(void *owner)
+{
+	struct file_request *request = owner;
+
+	spare(request, request->lookup.fd);
+	close_spares(request, request->site->proactor);
+}
+
+/* A directory without an index file. */
+static void answer_listing(struct file_request *request)
+{
+	if (autoindex_start(request->exchange, request->lookup.fd, request->site->dot_files,
+		    listing_answered, request))
+		return;
+	exchange_answer_error(request->exchange, 503);
+	listing_answered(request);
+}
+
 static void looked_up(struct lookup *lookup)
 {
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
 
 	if (lookup->status == 200)
 		file_found(request);
+	else if (lookup->fd >= 0)
+		answer_listing(request);
 	else
 		fall_back(request, lookup->status);
 }
@@ -404,6 +434,8 @@ static void look_up(struct file_request *request, struct text path)
 	lookup->index_count = site->index_count;
 	lookup->done = looked_up;
 	lookup->dot_files = site->dot_files;
+	lookup->wants_directory =
+		site->autoindex && request->tried_count == 0 && request->error_status == 0;
 	lookup->is_quiet = request->tried_count < site->try_count;
 	if (lookup_start(lookup, path) < 0)
 		fall_back(request, lookup->status);
@@ -459,6 +491,7 @@ int file_site_open(void **state, const struct section *location, struct proactor
 	site->index = section_strings(location, "index", &site->index_count);
 	site->tries = section_strings(location, "try", &site->try_count);
 	site->error_pages = section_strings(location, "error_page", &site->error_page_count);
+	site->autoindex = section_yes(location, "autoindex");
 	site->dot_files = section_yes(location, "dot_files");
 	site->charset = text_of(section_string(location, "charset"));
 	if (delivery->has_siblings)

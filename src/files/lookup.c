@@ -270,6 +270,12 @@ static void open_failed(struct lookup *lookup, int error)
 /* A directory was found, not looked into. */
 static void finish_probing(struct lookup *lookup, int fd)
 {
+	if (is_for_directory(lookup) && lookup->wants_directory) {
+		lookup->status = 403;
+		lookup->fd = fd;
+		finish(lookup);
+		return;
+	}
 	if (is_for_directory(lookup))
 		close_and_finish(lookup, fd, 403, "no index file");
 	else

@@ -20,8 +20,9 @@ struct lookup {
 	struct root *root;
 	const char *const *index; /* names that stand for a directory, tried in order */
 	size_t index_count;
-	bool dot_files; /* may segments begin with "."? */
-	bool is_quiet;  /* 404 is not logged: there is more to look for */
+	bool dot_files;       /* may segments begin with "."? */
+	bool wants_directory; /* with 403 for want of an index, fd is the directory, O_PATH */
+	bool is_quiet;        /* 404 is not logged: there is more to look for */
 	lookup_done_fn *done;
 
 	/* The outcome, when done() runs. */

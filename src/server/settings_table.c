@@ -185,6 +185,10 @@ static const struct setting site_table[] = {
 		.inherited = true,
 		.help = "Are files served whose name, or a directory's on the way, begins with a "
 			"dot?  Its locations inherit it." },
+	{ .name = "autoindex",
+		.type = SETTING_YES_NO,
+		.inherited = true,
+		.help = "Is a directory without an index file listed?  Its locations inherit it." },
 	{ .name = "charset",
 		.type = SETTING_STRING,
 		.inherited = true,

@@ -4,6 +4,8 @@ nginx differs on purpose in one point: its add_header leaves errors out unless t
 they get what is added, but for what would make a cache keep them."""
 
 import email.utils
+import html.parser
+import os
 import pathlib
 import re
 import sys
@@ -279,6 +281,105 @@ class Files(Case):
         self.assert_refused('error_page = {"404 /x", "404 /y"}', "second page")
         self.assert_refused('charset = "utf-8; x"', "no name of a charset, expected the name")
         self.assert_refused('dot_files = true', "unknown word, expected yes or no")
+
+
+class Page(html.parser.HTMLParser):
+    """The rows of a listing: (address, text) of its links, and whether it has a script."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.links, self.tags, self.text, self.open = [], [], "", None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag == "a":
+            self.links.append([dict(attributes)["href"], ""])
+            self.open = self.links[-1]
+
+    def handle_endtag(self, tag):
+        self.open = None if tag == "a" else self.open
+
+    def handle_data(self, data):
+        self.text += data
+        if self.open:
+            self.open[1] += data
+
+
+class Listings(Case):
+    ODD = ("a b.txt", "<script>alert(1)<", "q\"q'q&amp;", "p%41?x#y", "javascript:alert(1)",
+           "\u00e4.txt", "back\\slash")
+
+    def serve(self, site="", **options):
+        files = {f"d/{name}": b"x" for name in self.ODD}
+        files |= {"d/zz/x": b"", "d/b/x": b"", "d/.hidden": b"", "d/.git/x": b"",
+                  "d/new\nline": b"", "d/large": b"x" * 1536, "with/index.html": b"index"}
+        return serve(self, f"autoindex = yes {site}", files=files, **options)
+
+    def test_a_directory_is_listed_in_order_with_escaped_names(self):
+        for endpoint in ("static", "dynamic"):
+            server = self.serve(locations={"/": f'endpoint = "{endpoint}"'})
+            response = server.get("/d/")
+            self.assertEqual((response.status, response.field("Content-Type")),
+                             (200, "text/html; charset=utf-8"))
+            page = Page(response.body.decode())
+            expected = ["b/", "zz/", *sorted([*self.ODD, "large"], key=os.fsencode)]
+            self.assertEqual([text for _, text in page.links[1:]], expected)
+            self.assertEqual(page.links[0][0], "../")
+            for address, text in page.links[1:]:
+                with self.subTest(text):
+                    self.assertTrue(address.startswith("./"))
+                    self.assertEqual(server.get(f"/d/{address[2:]}").status, 200)
+            self.assertNotIn("script", page.tags)
+            self.assertIn("1.5 KiB", page.text)
+            self.assertRegex(page.text, r"20\d\d-\d\d-\d\d \d\d:\d\d")
+
+    def test_head_empty_and_top_are_listed_too(self):
+        server = self.serve()
+        (server.root / "empty").mkdir()
+        self.assertIn(b"The directory is empty", server.get("/empty/").body)
+        page = Page(server.get("/").body.decode())
+        self.assertEqual([text for _, text in page.links], ["d/", "empty/", "with/"])
+        with server.client() as client:
+            response = client.request("HEAD", "/d/")
+            self.assertEqual((response.status, response.body), (200, b""))
+            self.assertEqual(client.get("/with/").body, b"index")
+            self.assertIn(b"</html>", client.get("/d/", version="HTTP/1.0").body)
+
+    def test_dot_files_are_listed_where_they_are_served(self):
+        server = self.serve("dot_files = yes")
+        names = [text for _, text in Page(server.get("/d/").body.decode()).links]
+        self.assertIn(".git/", names)
+        self.assertIn(".hidden", names)
+
+    def test_nothing_is_told_of_what_lies_outside(self):
+        server = self.serve()
+        (server.directory / "private").mkdir()
+        (server.directory / "private" / "secret").write_bytes(b"x")
+        (server.root / "d" / "out").symlink_to("../../private")
+        (server.root / "d" / "inside").symlink_to("b")
+        os.mkfifo(server.root / "d" / "fifo")
+        self.assertEqual(server.get("/d/out/").status, 404)
+        self.assertEqual(server.get("/d/inside/").status, 200)
+        names = [text for _, text in Page(server.get("/d/").body.decode()).links]
+        self.assertIn("out", names)
+        self.assertNotIn("fifo", names)
+
+    def test_it_is_403_where_it_is_off(self):
+        server = serve(self, "autoindex = yes", {"/off/": "autoindex = no"}, {"off/x": b""})
+        self.assertEqual(server.get("/off/").status, 403)
+        self.assertEqual(server.get("/none/").status, 404)
+
+    def test_a_large_directory_is_bounded_and_sent_whole(self):
+        server = self.serve()
+        (server.root / "large").mkdir()
+        for i in range(10_050):
+            (server.root / "large" / f"{'n' * 40}{i:05}").touch()
+        with server.client() as client:
+            response = client.get("/large/")
+            self.assertEqual(response.body.count(b"<tr>"), 10_001)
+            self.assertIn(b"more entries than are listed", response.body)
+            self.assertEqual(client.get("/with/").body, b"index")
 
 
 if __name__ == "__main__":
