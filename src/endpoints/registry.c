@@ -14,6 +14,7 @@ const struct endpoint *const endpoints[] = {
 	&redirect_endpoint,
 	&health_endpoint,
 	&ready_endpoint,
+	&store_endpoint,
 	&stats_endpoint,
 	&metrics_endpoint,
 	NULL,

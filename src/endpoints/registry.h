@@ -6,7 +6,7 @@
 
 extern const struct endpoint static_endpoint, dynamic_endpoint, ping_endpoint, stats_endpoint,
 	metrics_endpoint, redirect_endpoint, echo_endpoint, palindrome_endpoint, health_endpoint,
-	ready_endpoint;
+	ready_endpoint, store_endpoint;
 
 /* NULL-terminated. */
 extern const struct endpoint *const endpoints[];

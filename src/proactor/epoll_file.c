@@ -87,7 +87,8 @@ static int64_t run_fsync(struct op *op)
 
 static int64_t run_rename(struct op *op)
 {
-	return uninterrupted(renameat(op->fd, op->rename.from, op->fd, op->rename.to));
+	return uninterrupted(
+		renameat2(op->fd, op->rename.from, op->fd, op->rename.to, op->rename.flags));
 }
 
 static int64_t run_unlink(struct op *op)

@@ -100,6 +100,7 @@ struct op {
 		} write;
 		struct {
 			const char *from, *to; /* both beneath op.fd */
+			unsigned flags;        /* RENAME_NOREPLACE and the like */
 		} rename;
 		struct {
 			const char *path;

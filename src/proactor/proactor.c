@@ -258,12 +258,13 @@ void proactor_fsync(struct proactor *proactor, struct op *op, int fd)
 	proactor->backend->submit(proactor, op);
 }
 
-void proactor_rename(
-	struct proactor *proactor, struct op *op, int directory, const char *from, const char *to)
+void proactor_rename(struct proactor *proactor, struct op *op, int directory, const char *from,
+	const char *to, unsigned flags)
 {
 	op_begin(proactor, op, OP_RENAME, directory);
 	op->rename.from = from;
 	op->rename.to = to;
+	op->rename.flags = flags;
 	proactor->backend->submit(proactor, op);
 }
 

@@ -125,8 +125,10 @@ void proactor_write(struct proactor *proactor, struct op *op, int fd, const void
 	size_t length, uint64_t offset);
 
 void proactor_fsync(struct proactor *proactor, struct op *op, int fd);
-void proactor_rename(
-	struct proactor *proactor, struct op *op, int directory, const char *from, const char *to);
+
+/* renameat2(2); flags: 0, or RENAME_NOREPLACE and the like, -EINVAL where a file system cannot. */
+void proactor_rename(struct proactor *proactor, struct op *op, int directory, const char *from,
+	const char *to, unsigned flags);
 void proactor_unlink(
 	struct proactor *proactor, struct op *op, int directory, const char *path, int flags);
 

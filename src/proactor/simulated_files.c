@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -446,6 +447,8 @@ static int rename_entry(struct simulated *simulated, const struct op *op)
 	inode = from.found;
 	if (!inode)
 		return -ENOENT;
+	if (to.found && op->rename.flags & RENAME_NOREPLACE)
+		return -EEXIST;
 	if (inode == to.found)
 		return 0;
 	if (S_ISDIR(inode->mode) && is_beneath(to.directory, inode))

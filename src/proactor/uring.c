@@ -101,7 +101,8 @@ static void prepare_fsync(struct io_uring_sqe *sqe, struct op *op)
 
 static void prepare_rename(struct io_uring_sqe *sqe, struct op *op)
 {
-	io_uring_prep_renameat(sqe, op->fd, op->rename.from, op->fd, op->rename.to, 0);
+	io_uring_prep_renameat(
+		sqe, op->fd, op->rename.from, op->fd, op->rename.to, op->rename.flags);
 }
 
 static void prepare_unlink(struct io_uring_sqe *sqe, struct op *op)

@@ -76,7 +76,7 @@ static void submit_fsync(struct bench *bench, struct call *call)
 static void submit_rename(struct bench *bench, struct call *call)
 {
 	proactor_rename(
-		bench->fixture->proactor, &call->op, bench->fixture->directory, "from", "to");
+		bench->fixture->proactor, &call->op, bench->fixture->directory, "from", "to", 0);
 }
 
 static void submit_unlink(struct bench *bench, struct call *call)

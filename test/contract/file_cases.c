@@ -2,6 +2,7 @@
 #include "cases.h"
 
 #include <linux/openat2.h>
+#include <stdio.h>
 
 static int64_t open_how(struct fixture *fixture, const char *name, uint64_t flags, uint64_t resolve)
 {
@@ -218,13 +219,21 @@ static void test_rename_replaces_in_one_step(void **state)
 	fixture->side->write_file(fixture, "new", 0, "new", 3);
 	fixture->side->write_file(fixture, "old", 0, "older", 5);
 	call_init(&call, fixture);
-	proactor_rename(fixture->proactor, &call.op, fixture->directory, "new", "old");
+	proactor_rename(fixture->proactor, &call.op, fixture->directory, "new", "old", 0);
 	assert_int_equal(finish(&call), 0);
 	assert_int_equal(fixture->side->read_file(fixture, "new", bytes, 8), -ENOENT);
 	assert_int_equal(fixture->side->read_file(fixture, "old", bytes, 8), 3);
 	assert_memory_equal(bytes, "new", 3);
-	proactor_rename(fixture->proactor, &call.op, fixture->directory, "missing", "old");
+	proactor_rename(fixture->proactor, &call.op, fixture->directory, "missing", "old", 0);
 	assert_int_equal(finish(&call), -ENOENT);
+	proactor_rename(
+		fixture->proactor, &call.op, fixture->directory, "old", "other", RENAME_NOREPLACE);
+	assert_int_equal(finish(&call), 0);
+	fixture->side->write_file(fixture, "new", 0, "newer", 5);
+	proactor_rename(
+		fixture->proactor, &call.op, fixture->directory, "new", "other", RENAME_NOREPLACE);
+	assert_int_equal(finish(&call), -EEXIST);
+	assert_int_equal(fixture->side->read_file(fixture, "other", bytes, 8), 3);
 }
 
 static int64_t unlink_name(struct fixture *fixture, const char *name, int flags)

@@ -1,5 +1,5 @@
 /* The endpoints that take request bodies, asked without a wire, on every backend: echo,
- * palindrome. */
+ * palindrome, store. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "endpoints/registry.h"
@@ -339,6 +340,211 @@ static void test_palindrome_of_a_body_that_fails_says_why(void **state)
 	assert_int_equal(visit_status(&caller), 400);
 }
 
+/* --- store -------------------------------------------------------------------------------- */
+
+static void open_store(const char *store_bytes)
+{
+	place_make_directory(&place, "store");
+	endpoint = &store_endpoint;
+	location = section_new(NULL, NULL, endpoint->settings, NULL);
+	add_value("directory", place_path(&place, "store"));
+	add_value("store_bytes", store_bytes);
+	assert_int_equal(section_complete(location), 0);
+	assert_int_equal(endpoint->open(&endpoint_state, location, place.proactor), 0);
+}
+
+static void assert_asked(enum method method, const char *body, unsigned status)
+{
+	ask(method, text_of(body));
+	assert_int_equal(visit_status(&caller), status);
+}
+
+static void assert_stored(const char *value)
+{
+	assert_asked(METHOD_GET, "", 200);
+	assert_true(text_equal(visit_body(&caller), text_of(value)));
+}
+
+/* Unfinished files would be found under one of the next names. */
+static void assert_nothing_left_behind(void)
+{
+	for (unsigned number = 0; place_is_simulated(&place) && number < 2000; number++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "store/.value-%d-%u", getpid(), number);
+		assert_null(simulated_read_file(place.proactor, name).bytes);
+	}
+}
+
+static void test_value_is_created_replaced_read_and_removed(void **state)
+{
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_GET, "", 404);
+	assert_body("Nothing is stored here.\n");
+	assert_asked(METHOD_POST, "first", 201);
+	assert_stored("first");
+	assert_field("Content-Type", "application/octet-stream");
+	assert_asked(METHOD_PUT, "the second", 204);
+	assert_stored("the second");
+	assert_asked(METHOD_PUT, "", 204);
+	assert_stored("");
+	assert_asked(METHOD_DELETE, "", 204);
+	assert_asked(METHOD_GET, "", 404);
+	assert_asked(METHOD_DELETE, "", 204);
+	assert_asked(METHOD_PUT, "again", 201);
+	assert_nothing_left_behind();
+}
+
+static void test_value_of_any_length_is_exact_and_one_too_long_changes_nothing(void **state)
+{
+	static char bytes[10001];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = place_byte(i);
+	open_store("10000");
+	for (size_t length = 1; length <= 10000; length += 3333) {
+		ask(METHOD_PUT, (struct text){ bytes, length });
+		assert_int_equal(visit_status(&caller), length == 1 ? 201 : 204);
+		ask(METHOD_GET, text_literal(""));
+		assert_int_equal(caller.length, length);
+		assert_true(caller.patterned);
+	}
+	ask(METHOD_PUT, (struct text){ bytes, 10001 });
+	assert_int_equal(visit_status(&caller), 413);
+	begin(METHOD_PUT, (struct text){ bytes, 10001 });
+	caller.exchange.request.content_length = REQUEST_LENGTH_CHUNKED;
+	finish();
+	assert_int_equal(visit_status(&caller), 413);
+	ask(METHOD_GET, text_literal(""));
+	assert_int_equal(caller.length, 10000);
+}
+
+static void test_body_that_breaks_off_stores_nothing(void **state)
+{
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_PUT, "whole", 201);
+	begin(METHOD_PUT, text_literal("hal"));
+	caller.body_error = -ECONNRESET;
+	finish();
+	assert_int_equal(visit_status(&caller), 400);
+	assert_stored("whole");
+}
+
+static void test_of_many_first_writers_one_creates(void **state)
+{
+	enum { WRITERS = 20 };
+	struct visit *writers = calloc(WRITERS, sizeof(*writers));
+	unsigned created_count = 0;
+
+	(void)state;
+	open_store("1K");
+	for (unsigned i = 0; i < WRITERS; i++) {
+		visit_init_with_body(&writers[i], &place, METHOD_PUT, text_literal("value"));
+		endpoint->handle(endpoint_state, &writers[i].exchange);
+	}
+	for (unsigned i = 0; i < WRITERS; i++) {
+		visit_await_answer(&writers[i]);
+		created_count += visit_status(&writers[i]) == 201;
+		assert_true(visit_status(&writers[i]) == 201 || visit_status(&writers[i]) == 204);
+	}
+	assert_int_equal(created_count, 1);
+	assert_stored("value");
+	assert_nothing_left_behind();
+	free(writers);
+}
+
+static const enum op_kind saving_kinds[] = { OP_OPEN, OP_WRITE, OP_FSYNC, OP_RENAME };
+
+/* Each op that comes before the value's name is changed may fail: the old value stays. */
+static void test_failed_step_leaves_the_old_value(void **state)
+{
+	static const struct {
+		int error;
+		unsigned status;
+	} cases[] = { { -ENOSPC, 507 }, { -EDQUOT, 507 }, { -EIO, 500 }, { -EACCES, 500 },
+		{ -EMFILE, 500 } };
+
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_PUT, "old", 201);
+	for (size_t i = 0; i < sizeof(saving_kinds) / sizeof(saving_kinds[0]); i++) {
+		for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]); j++) {
+			log_set_level(LOG_LEVEL_ERROR + 1);
+			simulated_fail_next(place.proactor, saving_kinds[i], cases[j].error);
+			assert_asked(METHOD_PUT, "new", cases[j].status);
+			assert_stored("old");
+			assert_nothing_left_behind();
+		}
+	}
+	simulated_fail_next(place.proactor, OP_RENAME, -EEXIST);
+	simulated_fail_next(place.proactor, OP_RENAME, -EIO);
+	assert_asked(METHOD_PUT, "new", 500);
+	assert_stored("old");
+	simulated_fail_next(place.proactor, OP_UNLINK, -EIO);
+	assert_asked(METHOD_DELETE, "", 500);
+	assert_stored("old");
+	simulated_fail_next(place.proactor, OP_OPEN, -EIO);
+	assert_asked(METHOD_GET, "", 500);
+	simulated_fail_next(place.proactor, OP_STAT, -EIO);
+	assert_asked(METHOD_GET, "", 500);
+	assert_stored("old");
+}
+
+static bool is_value(const char *expected)
+{
+	struct text value = simulated_read_file(place.proactor, "store/value");
+	bool is = text_equal(value, text_of(expected));
+
+	free((char *)value.bytes);
+	return is;
+}
+
+/* All of the body at once, and no turn yet. */
+static void begin_saving(const char *value)
+{
+	begin(METHOD_PUT, text_of(value));
+	endpoint->handle(endpoint_state, &caller.exchange);
+	caller.body_wanted = false;
+	caller.exchange.sink->received(caller.exchange.sink, caller.body);
+	caller.exchange.sink->ended(caller.exchange.sink, 0);
+}
+
+/* Whatever a kill after any op would leave behind: one whole value, and the new one before the
+ * client hears of it. */
+static void test_at_every_moment_there_is_one_whole_value(void **state)
+{
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_PUT, "old", 201);
+	begin_saving("new");
+	for (unsigned i = 0; i < 1000 && caller.answer_count == 0; i++) {
+		assert_true(is_value("old") || is_value("new"));
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	}
+	assert_int_equal(visit_status(&caller), 204);
+	assert_true(is_value("new"));
+}
+
+/* The directory is synced before the answer: if that fails, nothing is promised. */
+static void test_answer_waits_for_the_directory(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR + 1);
+	open_store("1K");
+	assert_asked(METHOD_PUT, "old", 201);
+	begin_saving("new");
+	for (unsigned i = 0; i < 1000 && !is_value("new"); i++)
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	assert_int_equal(caller.answer_count, 0);
+	simulated_fail_next(place.proactor, OP_FSYNC, -EIO);
+	visit_await_answer(&caller);
+	assert_int_equal(visit_status(&caller), 500);
+	assert_nothing_left_behind();
+}
+
 /* --- all of it ---------------------------------------------------------------------------- */
 
 #define AT_PLACE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -354,14 +560,43 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_invalid_utf8_is_400_with_its_offset),
 	AT_PLACE(test_palindrome_is_told_as_text_to_whom_prefers_it),
 	AT_PLACE(test_palindrome_of_a_body_that_fails_says_why),
+	AT_PLACE(test_value_is_created_replaced_read_and_removed),
+	AT_PLACE(test_value_of_any_length_is_exact_and_one_too_long_changes_nothing),
+	AT_PLACE(test_body_that_breaks_off_stores_nothing),
+	AT_PLACE(test_of_many_first_writers_one_creates),
 };
+
+static const struct CMUnitTest simulated_only[] = {
+	AT_PLACE(test_failed_step_leaves_the_old_value),
+	AT_PLACE(test_at_every_moment_there_is_one_whole_value),
+	AT_PLACE(test_answer_waits_for_the_directory),
+};
+
+/* Writes are cut short, ops end late and in any order. */
+static int run_seeds(void)
+{
+	int failed_count = 0;
+
+	for (seed = 1; seed <= 20 && failed_count == 0; seed++) {
+		printf("seed %llu\n", (unsigned long long)seed);
+		failed_count += cmocka_run_group_tests(everywhere, NULL, NULL);
+	}
+	return failed_count;
+}
 
 int main(int argument_count, char **arguments)
 {
+	int failed_count;
+
 	if (argument_count < 2) {
 		fprintf(stderr, "usage: test_body_endpoints BACKEND\n");
 		return 2;
 	}
 	backend = arguments[1];
-	return cmocka_run_group_tests(everywhere, NULL, NULL);
+	failed_count = cmocka_run_group_tests(everywhere, NULL, NULL);
+	if (strcmp(backend, "simulated") == 0) {
+		failed_count += cmocka_run_group_tests(simulated_only, NULL, NULL);
+		failed_count += run_seeds();
+	}
+	return failed_count;
 }
