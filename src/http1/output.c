@@ -64,13 +64,23 @@ static bool wire_is_draining(const struct exchange *exchange)
 }
 
 /* Asked for once, when somebody wants to know. */
+/* Asked for once per connection, and not after its end: then nobody knows it any more. */
+static void remember_peer(struct connection *connection)
+{
+	struct sockaddr_storage address;
+
+	if (connection->peer.family == AF_UNSPEC && !connection->stream_closed &&
+		proactor_peer_address(
+			connection->service->proactor, connection->stream.fd, &address) == 0)
+		memcpy(&connection->peer, &address, sizeof(connection->peer));
+}
+
 static void wire_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
 {
 	struct connection *connection = active_of(exchange)->connection;
 
-	if (connection->peer.family == AF_UNSPEC &&
-		proactor_peer_address(exchange->proactor, connection->stream.fd, address) == 0)
-		memcpy(&connection->peer, address, sizeof(connection->peer));
+	remember_peer(connection);
+	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
 	memcpy(address, &connection->peer, sizeof(connection->peer));
 }
 
@@ -425,6 +435,8 @@ enum output_state output_begin(struct connection *connection)
 
 	begin_exchange(active);
 	connection->request_count++;
+	if (connection->service->finished)
+		remember_peer(connection); /* the log wants it, even if the client resets */
 	if (active->bad_status != 0) {
 		log_info("%u: %s", active->bad_status, active->bad_reason);
 		exchange_answer_error(&active->exchange, active->bad_status);

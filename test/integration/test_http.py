@@ -275,6 +275,15 @@ class Settings(unittest.TestCase):
                 harness.wait_until(
                     lambda: server.stats()["counters"]["responses_cut"] == 1)
 
+    def test_access_log_knows_a_client_that_is_gone(self):
+        with Server(settings={"access_log": '"-"'}) as server:
+            harness.write_sparse_file(server.root / "large", 50 * harness.MIB)
+            with server.client() as client:
+                client.send(client.head("GET", "/large"))
+                client.receive(1000)
+                client.reset()
+            server.await_stdout(r'^127\.0\.0\.1 - .*"GET /large HTTP/1\.1" 200 ')
+
     def test_debug_log_prints_each_transition(self):
         with Server(settings={"log_level": "debug"}) as server:
             server.get("/ping")
