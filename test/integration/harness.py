@@ -777,6 +777,14 @@ class Server:
         """Of all workers together, without the pipes that the ring keeps for the next splices."""
         return sum(descriptor_count(pid) - len(pooled_pipes(pid)) for pid in self.worker_pids())
 
+    def resting_descriptor_count(self):
+        """What a worker holds while nobody is connected.  It is asked while one client is, whose
+        answer shows that the start is over: the ready pipe is closed by then."""
+        with self.client() as client:
+            wait_until(lambda: json.loads(
+                client.get("/stats?format=json").body)["connections"]["open"] == 1)
+            return self.descriptor_count() - 1
+
     def pooled_pipe_count(self):
         """Descriptors; two make a pipe."""
         return sum(len(pooled_pipes(pid)) for pid in self.worker_pids())

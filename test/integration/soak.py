@@ -110,8 +110,7 @@ def main():
             for directory in ("", "dynamic/"):
                 contents[f"/{directory}{length}"] = harness.pattern_bytes(length, directory)
                 server.write(f"{directory}{length}", contents[f"/{directory}{length}"])
-        server.get("/ping")
-        descriptors = server.descriptor_count()
+        descriptors = server.resting_descriptor_count()
         workers = server.worker_pids()
 
         until = time.monotonic() + options.seconds

@@ -66,7 +66,7 @@ class Downloads(unittest.TestCase):
                             return target
                 return None
 
-            descriptors = server.descriptor_count()
+            descriptors = server.resting_descriptor_count()
             with concurrent.futures.ThreadPoolExecutor(50) as pool:
                 wrong = [target for target in pool.map(fetch, range(50)) if target]
             self.assertEqual(wrong, [])
@@ -79,7 +79,7 @@ class Misbehaviour(unittest.TestCase):
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 200 * MIB)
-            descriptors = server.descriptor_count()
+            descriptors = server.resting_descriptor_count()
             stuck = []
             try:
                 for i in range(100):
@@ -106,7 +106,7 @@ class Misbehaviour(unittest.TestCase):
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 100 * MIB)
-            descriptors = server.descriptor_count()
+            descriptors = server.resting_descriptor_count()
             for i in range(60):
                 client = server.client()
                 client.send(client.head("GET", ("/large", "/dynamic/large")[i % 2]))
@@ -118,7 +118,7 @@ class Misbehaviour(unittest.TestCase):
 
     def test_resets_before_and_within_the_head_leave_nothing(self):
         with Server() as server:
-            descriptors = server.descriptor_count()
+            descriptors = server.resting_descriptor_count()
             for i in range(100):
                 client = server.client()
                 client.send(client.head("GET", "/ping")[:i % 40])
@@ -155,7 +155,7 @@ class Misbehaviour(unittest.TestCase):
                 client.reset()
             # The heap keeps more or less of what a round gave back; a leak is in every round.
             before = max(one_round() for _ in range(4))
-            descriptors = server.descriptor_count()
+            descriptors = server.resting_descriptor_count()
             after = min([one_round() for _ in range(10)][-3:])
             server.await_descriptor_count(descriptors)
             self.assertLessEqual(server.pooled_pipe_count(), 2 * PIPES_MAX)

@@ -158,9 +158,8 @@ class Conditions(Case):
         return probe.stat().st_mtime_ns % 10**9
 
     def test_descriptors_do_not_grow_with_answers_without_a_body(self):
+        count = self.server.resting_descriptor_count() + 1
         with self.server.client() as client:
-            client.get("/file.txt")
-            count = self.server.descriptor_count()
             for _ in range(100):
                 for target in ("/file.txt", "/dynamic/file.txt"):
                     self.assertEqual(client.get(target, fields={"If-None-Match": "*"}).status, 304)
@@ -347,9 +346,8 @@ class Ranges(Case):
             self.assertEqual([part for _, part in parse_parts(bodies[2])], [b"34", b"8"])
 
     def test_descriptors_do_not_grow_with_ranges(self):
+        count = self.server.resting_descriptor_count() + 1
         with self.server.client() as client:
-            client.get("/file.txt")
-            count = self.server.descriptor_count()
             for _ in range(50):
                 for target in ("/file.txt", "/dynamic/file.txt"):
                     for value in ("bytes=0-1", "bytes=0-1,4-5", "bytes=90-"):
@@ -465,9 +463,8 @@ class Siblings(Case):
         self.assertEqual(self.server.stderr.count("odd.txt.gz"), 0)
 
     def test_descriptors_do_not_grow_with_siblings(self):
+        count = self.server.resting_descriptor_count() + 1
         with self.server.client() as client:
-            client.get("/file.txt")
-            count = self.server.descriptor_count()
             for _ in range(50):
                 for fields in ({}, {"If-None-Match": "*"}, {"Range": "bytes=99-"}):
                     for accepted in ("gzip", "identity;q=0", "br, gzip"):
