@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/date.h"
-#include "http/status.h"
 #include "http1/connection.h"
 #include "http1/writer.h"
 
@@ -41,7 +40,6 @@ static void wire_body_wanted(struct exchange *exchange)
 
 	if (exchange->body_length_max > length_max)
 		exchange->body_length_max = length_max;
-
 	connection_post_output(connection, OUTPUT_EVENT_WANTED);
 	connection_post_input(connection, INPUT_EVENT_WANTED);
 }
@@ -63,7 +61,6 @@ static bool wire_is_draining(const struct exchange *exchange)
 	return container_of(exchange, const struct active, exchange)->connection->service->draining;
 }
 
-/* Asked for once, when somebody wants to know. */
 /* Asked for once per connection, and not after its end: then nobody knows it any more. */
 static void remember_peer(struct connection *connection)
 {
