@@ -22,6 +22,7 @@ import cases as what
 import measure
 import report
 import servers as rows
+import targets
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 CONGESTION_CONTROL = "cubic"
@@ -170,11 +171,17 @@ class Course:
             before = measure.thread_count(pids), measure.resident_bytes(pids)
             with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
                 self.run_once(case, server, 0, 2 * self.seconds)
+                self.compare_with_alone(case, server, alone)
                 after = measure.thread_count(pids), measure.resident_bytes(pids)
             measure.settle(pids)
             self.remark(case, server, f"p99 alone {alone['p99_us']:.0f} µs; threads "
                         f"{before[0]} to {after[0]}; resident MB "
                         f"{before[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
+
+    def compare_with_alone(self, case, server, alone):
+        for run in self.runs:
+            if (run["case"], run["server"]) == (case.name, server.name) and alone["p99_us"]:
+                run["p99_to_alone"] = run["p99_us"] / alone["p99_us"]
 
     def idle(self, case):
         # Ringlet keeps two descriptors free for each connection: a socket and a file.
@@ -191,6 +198,7 @@ class Course:
                 own = (measure.anonymous_bytes(pids) - own) / count
                 kernel = (measure.kernel_bytes() - kernel) / count
             measure.settle(pids)
+            self.record(case, server, 0, {"idle_bytes": own})
             self.remark(case, server, f"{count} idle connections: {own:.0f} bytes of its memory "
                         f"each, and {kernel:.0f} of the kernel's for both ends")
 
@@ -222,13 +230,14 @@ class Course:
     def write(self):
         names = [server.name for server in self.servers]
         facts = self.facts()
-        text = report.markdown(self.runs, self.notes, self.cases, names, facts)
+        text = report.markdown(
+            self.runs, self.notes, self.cases, names, facts, targets.table(self.runs))
         folder = TREE / "docs/benchmarks" if self.options.record else self.options.build
         folder.mkdir(exist_ok=True)
         stem = folder / ("benchmark-" + facts["date"][:10])
         report.write_raw(stem.with_suffix(".jsonl"), self.runs, self.notes, facts)
-        if report.write_plot(stem.with_suffix(".svg"), self.runs, self.cases, names):
-            text += f"\n![CPU time per request]({stem.name}.svg)\n"
+        for title, name in report.write_plots(stem, self.runs, self.cases, names):
+            text += f"\n![{title}]({name})\n"
         stem.with_suffix(".md").write_text(text)
         print("\n" + text)
         print(f"written: {stem}.md, .jsonl")

@@ -49,6 +49,7 @@ CASES = [
     Case("1m", "/1m", MIB, has_ceiling=True, is_quick=True),
     Case("1m-1", "/1m", MIB, connections=1, has_ceiling=True),
     Case("100m", "/100m", 100 * MIB),
+    Case("100m-1", "/100m", 100 * MIB, connections=1),
     Case("1g", "/1g", GIB),
     Case("1g-1", "/1g", GIB, connections=1),
     Case("1000-files", length=KIB, paths="many-paths"),

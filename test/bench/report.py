@@ -33,7 +33,11 @@ def values_of(runs, case, server, key):
 
 def ratio(runs, case, server, other, key):
     """The median of server / other by rounds, and its interval, or None."""
-    above, below = (values_of(runs, case, name, key) for name in (server, other))
+    return quotient(*(values_of(runs, case, name, key) for name in (server, other)))
+
+
+def quotient(above, below):
+    """Likewise, of values by round."""
     quotients = [above[i] / below[i] for i in above if below.get(i)]
     return interval(quotients) if quotients else None
 
@@ -68,13 +72,16 @@ COLUMNS = [
 ]
 
 
+COMPARED = ("nginx", "lighttpd", "h2o", "ceiling")
+
+
 def case_table(runs, notes, case, servers):
     """Lines of Markdown for a case; what could not be measured is said, not left out."""
     key = "cpu_seconds_per_gigabyte" if case.is_large else "cpu_us_per_request"
     unit = "byte" if case.is_large else "request"
     head = ["server", *(title for title, _ in COLUMNS), "calls/request", "resident MB",
-            f"CPU/{unit} : nginx", ": ceiling"]
-    measured = {run["server"] for run in runs if run["case"] == case.name}
+            f"CPU/{unit} : {COMPARED[0]}", *(f": {other}" for other in COMPARED[1:])]
+    measured = {run["server"] for run in runs if run["case"] == case.name and "requests" in run}
     yield f"### {case.name}"
     yield ""
     if measured:
@@ -89,7 +96,7 @@ def case_table(runs, notes, case, servers):
         cells.append(number(note.get("calls")))
         cells.append(number(note["resident"] / 1e6 if "resident" in note else None))
         cells += [ratio_text(ratio(runs, case.name, server, other, key))
-                  for other in ("nginx", "ceiling")]
+                  for other in COMPARED]
         yield "| " + " | ".join(cells) + " |"
     yield ""
     for server in servers:
@@ -98,11 +105,12 @@ def case_table(runs, notes, case, servers):
     yield ""
 
 
-def markdown(runs, notes, cases, servers, facts):
+def markdown(runs, notes, cases, servers, facts, targets):
+    """The whole document; `targets` are lines of Markdown (targets.py)."""
     lines = ["# Benchmark", "",
              "Made by `scripts/bench`, which tells the method. Medians and 95 % intervals.", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
-    lines.append("")
+    lines += ["", *targets, "## Cases", ""]
     for case in cases:
         lines += case_table(runs, notes, case, servers)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -117,22 +125,46 @@ def write_raw(path, runs, notes, facts):
             print(json.dumps({"case": case, "server": server, "note": note}), file=file)
 
 
-def write_plot(path, runs, cases, servers):
-    """CPU time per request, a group of bars for a case.  Returns whether gnuplot is there."""
-    cases = [case for case in cases if not case.is_large and
-             any(values_of(runs, case.name, server, "cpu_us_per_request") for server in servers)]
-    if not shutil.which("gnuplot") or not cases:
+def _plot(path, runs, cases, servers, key, title):
+    """A group of bars for a case.  Returns whether there was anything to draw."""
+    cases = [case for case in cases
+             if any(values_of(runs, case.name, server, key) for server in servers)]
+    servers = [server for server in servers
+               if any(values_of(runs, case.name, server, key) for case in cases)]
+    if not cases:
         return False
     lines = ["$figures << END", "case " + " ".join(f'"{server}"' for server in servers)]
     for case in cases:
-        cells = [values_of(runs, case.name, server, "cpu_us_per_request") for server in servers]
+        cells = [values_of(runs, case.name, server, key) for server in servers]
         lines.append(f'"{case.name}" ' + " ".join(
-            f"{statistics.median(values.values()):.3f}" if values else "-" for values in cells))
-    lines += ["END", f'set terminal svg size {240 + 110 * len(cases)},420 font "sans,12"',
+            f"{statistics.median(values.values()):.4f}" if values else "-" for values in cells))
+    lines += ["END", f'set terminal svg size {240 + 110 * len(cases)},420 font "sans,12" '
+              'background "white"',
               f'set output "{path}"', "set style data histogram",
               "set style histogram cluster gap 1", "set style fill solid 0.8 noborder",
-              'set datafile missing "-"', 'set ylabel "CPU time per request, µs"',
+              'set datafile missing "-"', f'set ylabel "{title}"',
               "set grid ytics", "set yrange [0:*]", "set key outside right noenhanced",
               f"plot for [i=2:{len(servers) + 1}] $figures using i:xtic(1) title columnheader(i)"]
     subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
     return True
+
+
+# Beyond these the bars of what is compared would vanish beside the others.
+PLOTTED = {"ping", "1k", "16k", "100k", "connection-each", "pipelined-16", "304", "404", "range",
+           "1000-files"}
+
+
+def write_plots(stem, runs, cases, servers):
+    """Yields title and file name of each plot; none without gnuplot."""
+    if not shutil.which("gnuplot"):
+        return
+    plots = [
+        ("small", "CPU time per request, µs", "cpu_us_per_request",
+         [case for case in cases if case.name in PLOTTED]),
+        ("large", "CPU seconds per GB", "cpu_seconds_per_gigabyte",
+         [case for case in cases if case.is_large and case.kind == "plain" and not case.field]),
+    ]
+    for name, title, key, chosen in plots:
+        path = stem.with_name(f"{stem.name}-{name}.svg")
+        if _plot(path, runs, chosen, servers, key, title):
+            yield title, path.name

@@ -1,0 +1,80 @@
+"""From runs to a table: what scripts/bench concludes from figures is right."""
+
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import cases  # noqa: E402
+import report  # noqa: E402
+import targets  # noqa: E402
+import tap_runner  # noqa: E402
+
+
+def runs_of(case, server, values, key=targets.CPU_REQUEST):
+    return [{"case": case, "server": server, "round": i, key: value}
+            for i, value in enumerate(values)]
+
+
+class Report(unittest.TestCase):
+    def test_a_median_stands_within_its_interval(self):
+        middle, low, high = report.interval([5, 1, 4, 2, 3])
+        self.assertEqual(middle, 3)
+        self.assertLessEqual(low, middle)
+        self.assertGreaterEqual(high, middle)
+        self.assertEqual(report.interval([5, 1, 4, 2, 3]), (middle, low, high))
+
+    def test_ratios_pair_the_runs_of_one_round(self):
+        runs = runs_of("1k", "ringlet", [1, 10, 100]) + runs_of("1k", "nginx", [2, 20, 200])
+        self.assertEqual(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST),
+                         (0.5, 0.5, 0.5))
+
+    def test_a_round_that_failed_for_one_server_is_left_out(self):
+        runs = runs_of("1k", "ringlet", [1, 9]) + runs_of("1k", "nginx", [2, None])
+        self.assertEqual(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST)[0], 0.5)
+
+    def test_without_the_other_server_there_is_no_ratio(self):
+        runs = runs_of("1k", "ringlet", [1])
+        self.assertIsNone(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST))
+
+
+class Targets(unittest.TestCase):
+    def test_every_target_names_cases_that_are_measured(self):
+        known = {case.name for case in cases.CASES}
+        for target in targets.TARGETS:
+            self.assertIn(target.case, known)
+            self.assertIn(target.other_case or target.case, known)
+
+    def test_a_target_is_missed_by_what_is_above_it(self):
+        runs = runs_of("1k", "ringlet", [0.61] * 3) + runs_of("1k", "nginx", [1] * 3)
+        table = "\n".join(targets.table(runs))
+        self.assertIn("0 of 1 reached", table)
+        self.assertIn("| 1k | ringlet | CPU per request ≤ 0.60 × nginx | 0.61 (0.61–0.61) "
+                      "| **no** |", table)
+
+    def test_a_target_is_reached_by_what_equals_it(self):
+        runs = runs_of("1k", "ringlet", [0.5] * 3) + runs_of("1k", "nginx", [1] * 3)
+        self.assertIn("1 of 1 reached", "\n".join(targets.table(runs)))
+
+    def test_more_bytes_are_better(self):
+        runs = (runs_of("1g", "ringlet-auto", [2] * 3, targets.BYTES_SECOND)
+                + runs_of("1g", "nginx", [1] * 3, targets.BYTES_SECOND))
+        self.assertIn("1 of 1 reached", "\n".join(targets.table(runs)))
+
+    def test_a_case_may_be_held_against_another(self):
+        runs = runs_of("404", "ringlet", [3] * 3) + runs_of("1k", "ringlet", [2] * 3)
+        self.assertIn("| 404 | ringlet | CPU per request ≤ 1.00 × the case 1k | 1.50 (1.50–1.50) "
+                      "| **no** |", "\n".join(targets.table(runs)))
+
+    def test_a_bound_needs_no_other(self):
+        runs = runs_of("idle", "ringlet", [401], targets.IDLE_BYTES)
+        self.assertIn("| idle | ringlet | bytes of memory each ≤ 400 | 401.00 (401.00–401.00) "
+                      "| **no** |", "\n".join(targets.table(runs)))
+
+    def test_without_figures_nothing_is_claimed(self):
+        self.assertEqual(targets.table([]), [])
+
+
+if __name__ == "__main__":
+    tap_runner.main()
