@@ -1,9 +1,9 @@
 /* Who may ask for what a location has: allow, deny, and the locations that are for this machine
  * alone unless allow says otherwise (stats, metrics).  Made once per location, then only read.
  *
- * A client in `deny` is refused; else it is let in if `allow` is empty or names it.  A client is
- * who connects: what a proxy says of others is not believed, so that a request that came through
- * one is never taken to come from this machine. */
+ * A client in `deny` is refused; else it is let in if `allow` is empty or names it.  The client is
+ * who connects, or whom a trusted proxy names (http/proxies.h).  A request that came through any
+ * proxy, trusted or not, is never taken to come from this machine. */
 #ifndef RINGLET_HTTP_ACCESS_H
 #define RINGLET_HTTP_ACCESS_H
 
@@ -19,8 +19,5 @@ int access_new(struct access **access, const struct section *location, bool loca
 void access_free(struct access *access);
 
 bool access_permits(const struct access *access, struct exchange *exchange);
-
-/* For the settings' table: what is wrong with a list of networks. */
-const char *access_check(const char *const *strings, size_t count, size_t *wrong);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "http/byte.h"
 #include "http/location_fields.h"
+#include "http/proxies.h"
 #include "http/status.h"
 
 static void init_response(struct response *response)
@@ -35,6 +36,7 @@ void exchange_init(
 	exchange->proactor = proactor;
 	exchange->location = NULL;
 	exchange->fields = NULL;
+	exchange->proxies = NULL;
 	exchange->sink = NULL;
 	exchange->body_length_max = 0;
 	exchange->started_ns = 0;
@@ -177,4 +179,11 @@ void exchange_peer_address(struct exchange *exchange, struct sockaddr_storage *a
 	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
 	if (exchange->wire->peer_address)
 		exchange->wire->peer_address(exchange, address);
+}
+
+void exchange_client_address(struct exchange *exchange, struct sockaddr_storage *address)
+{
+	exchange_peer_address(exchange, address);
+	if (exchange->proxies)
+		proxies_find_client(exchange->proxies, &exchange->request, address);
 }

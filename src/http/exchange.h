@@ -17,6 +17,7 @@ struct exchange;
 struct location;
 struct location_fields;
 struct proactor;
+struct proxies;
 
 enum {
 	RESPONSE_FIELDS_MAX = 24,          /* that an endpoint may add */
@@ -33,7 +34,7 @@ struct exchange_wire {
 	void (*answered)(struct exchange *exchange);
 	void (*body_wanted)(struct exchange *exchange);
 	void (*body_consumed)(struct exchange *exchange, size_t length);
-	/* AF_UNSPEC when it is not known; NULL: it never is. */
+	/* Of who connects; AF_UNSPEC when it is not known; NULL: it never is. */
 	void (*peer_address)(struct exchange *exchange, struct sockaddr_storage *address);
 	bool (*is_draining)(const struct exchange *exchange); /* NULL: it never is */
 };
@@ -63,6 +64,7 @@ struct exchange {
 	struct proactor *proactor;
 	const struct location *location; /* whose endpoint handles it; NULL: answered by the wire */
 	const struct location_fields *fields; /* what the answer gets, by configuration; NULL */
+	const struct proxies *proxies;        /* who may speak for clients; NULL: nobody */
 	struct body_sink *sink;               /* of the request body, once wanted */
 	uint64_t body_length_max;
 	uint64_t started_ns;  /* when the first byte of the request was seen */
@@ -112,8 +114,10 @@ bool exchange_is_draining(const struct exchange *exchange);
 /* Copies bytes into the response's own memory; what does not fit is cut. */
 struct text exchange_copy(struct exchange *exchange, struct text bytes);
 
-/* The address of the client, or of the proxy in front of it; AF_UNSPEC when it is not known. */
+/* The peer is who connects; the client is who asks: the peer, or whom a trusted proxy names (then
+ * without a port).  AF_UNSPEC when it is not known. */
 void exchange_peer_address(struct exchange *exchange, struct sockaddr_storage *address);
+void exchange_client_address(struct exchange *exchange, struct sockaddr_storage *address);
 
 /* Asks for the request body, at most length_max bytes of it (-EMSGSIZE beyond).  Without this call
  * the body is discarded.  Sends 100 (Continue) if the client expects it. */

@@ -17,6 +17,7 @@
 void router_init(struct router *router)
 {
 	list_init(&router->sites);
+	router->proxies = NULL;
 }
 
 static void free_location(struct location *location)
@@ -46,6 +47,8 @@ void router_reset(struct router *router)
 
 	while ((node = list_take_first(&router->sites)))
 		free_site(container_of(node, struct site, node));
+	proxies_free(router->proxies);
+	router->proxies = NULL;
 }
 
 /* One byte more than the text, so that an empty one is not NULL either. */
@@ -263,6 +266,7 @@ void router_dispatch(const struct router *router, struct exchange *exchange)
 
 	assert(site);
 	exchange->fields = site->fields;
+	exchange->proxies = router->proxies;
 	if (request->method == METHOD_UNKNOWN)
 		exchange_answer_error(exchange, 501);
 	else if (request->method == METHOD_CONNECT) /* its target is no path */

@@ -8,6 +8,7 @@
 #include "http/access.h"
 #include "http/endpoint.h"
 #include "http/location_fields.h"
+#include "http/proxies.h"
 
 struct location {
 	struct list_node node; /* in its site, longest prefix first */
@@ -29,6 +30,7 @@ struct site {
 
 struct router {
 	struct list sites;
+	struct proxies *proxies; /* who may speak for clients; freed with it; NULL: nobody */
 };
 
 void router_init(struct router *router);

@@ -182,13 +182,13 @@ static void record(struct connection *connection, bool cut)
 {
 	struct http1_service *service = connection->service;
 	struct exchange *exchange = &connection->active->exchange;
-	struct sockaddr_storage peer;
+	struct sockaddr_storage client;
 
 	if (!service->finished)
 		return;
-	exchange_peer_address(exchange, &peer);
+	exchange_client_address(exchange, &client);
 	exchange->sent_length = connection->active->body_length;
-	service->finished(service, &(struct http1_record){ exchange, &peer, cut });
+	service->finished(service, &(struct http1_record){ exchange, &client, cut });
 }
 
 void output_finish_exchange(struct connection *connection, bool cut)

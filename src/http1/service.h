@@ -22,7 +22,7 @@ struct http1_service;
 /* What a finished response looked like, for the access log.  Valid during the call. */
 struct http1_record {
 	const struct exchange *exchange;
-	const struct sockaddr_storage *peer;
+	const struct sockaddr_storage *client;
 	bool cut; /* it ended before its last byte */
 };
 typedef void http1_finished_fn(struct http1_service *service, const struct http1_record *record);

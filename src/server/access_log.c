@@ -304,7 +304,7 @@ void access_log_append(struct buffer *line, enum access_log_format format,
 	struct access_entry entry;
 
 	buffer_init(&remote, memory, sizeof(memory));
-	address_append_host(&remote, record->peer);
+	address_append_host(&remote, record->client);
 	entry = entry_of(record, buffer_text(&remote), proactor);
 	switch (format) {
 	case ACCESS_LOG_COMBINED:

@@ -6,9 +6,10 @@
 #include "server/configuration.h"
 
 #include "endpoints/fallback.h"
-#include "http/access.h"
 #include "http/location_fields.h"
 #include "http/media_type.h"
+#include "http/network.h"
+#include "http/proxies.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      (1000 * MILLISECOND)
@@ -134,16 +135,16 @@ static const struct setting location_table[] = {
 			"others are answered 405.  {}: all of them." },
 	{ .name = "allow",
 		.type = SETTING_STRINGS,
-		.check = access_check,
+		.check = network_check,
 		.fallback = "{}",
 		.expected = NETWORKS_EXPECTED,
 		.help = "The clients that may ask; others are answered 403.  Networks, \"unix:\" "
-			"or \"all\"; the client is who connects, be it a proxy.  {}: everybody, "
-			"but of stats and metrics only clients of this machine, and not through a "
-			"proxy (Forwarded, X-Forwarded-For, Via)." },
+			"or \"all\"; the client is who connects, or whom one of trusted_proxies "
+			"names.  {}: everybody, but of stats and metrics only clients of this "
+			"machine, and not through a proxy (Forwarded, X-Forwarded-For, Via)." },
 	{ .name = "deny",
 		.type = SETTING_STRINGS,
-		.check = access_check,
+		.check = network_check,
 		.fallback = "{}",
 		.expected = NETWORKS_EXPECTED,
 		.help = "Clients that are answered 403 even if allow names them." },
@@ -241,6 +242,14 @@ const struct setting settings_table[] = {
 		.type = SETTING_YES_NO,
 		.fallback = "yes",
 		.help = "Does a response carry the field Server: Ringlet?" },
+	{ .name = "trusted_proxies",
+		.type = SETTING_STRINGS,
+		.check = proxies_check,
+		.fallback = "{}",
+		.expected = "networks as in {\"127.0.0.1\", \"10.0.0.0/8\"} or \"unix:\"",
+		.help = "Who is believed when it says for whom it asks: of X-Forwarded-For the "
+			"rightmost address that is not of these is then the client's, for the "
+			"access log, allow and deny.  From others the field means nothing." },
 	{ .name = "user",
 		.type = SETTING_STRING,
 		.fallback = "\"\"",

@@ -322,8 +322,10 @@ static int add_site(struct worker *worker, const struct section *section)
 static int open_router(struct worker *worker)
 {
 	const struct section *site;
-	int r = 0;
+	int r = proxies_new(&worker->router.proxies, worker->settings);
 
+	if (r < 0)
+		return fail(r, "cannot keep trusted_proxies");
 	for (size_t i = 0; r == 0 && (site = section_child(worker->settings, "site", i)); i++)
 		r = add_site(worker, site);
 	return r;

@@ -1,18 +1,22 @@
-/* http/access.h: networks, who lies in them, and what is for this machine alone. */
+/* http/access.h: who is let in, and what is for this machine alone. */
 #include "assert_text.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include "http/access.h"
+#include "http/proxies.h"
 
 static const struct setting TABLE[] = {
 	{ .name = "allow", .type = SETTING_STRINGS, .fallback = "{}" },
 	{ .name = "deny", .type = SETTING_STRINGS, .fallback = "{}" },
+	{ .name = "trusted_proxies", .type = SETTING_STRINGS, .fallback = "{}" },
 	{ 0 },
 };
 
 static const char *client;
+static const char *trusted;     /* a proxy; NULL: none */
+static const char *named = "x"; /* what a proxy's field says */
 
 static void tell_peer(struct exchange *exchange, struct sockaddr_storage *address)
 {
@@ -47,24 +51,29 @@ static bool permits(
 	static struct exchange exchange;
 	struct section *section = section_new(NULL, NULL, TABLE, NULL);
 	struct access *access;
+	struct proxies *proxies;
 	bool permitted;
 
 	if (allow)
 		add(section, "allow", allow);
 	if (deny)
 		add(section, "deny", deny);
+	if (trusted)
+		add(section, "trusted_proxies", trusted);
 	assert_int_equal(section_complete(section), 0);
+	assert_int_equal(proxies_new(&proxies, section), 0);
 	assert_int_equal(access_new(&access, section, local), 0);
 	section_free(section);
 	client = from;
 	exchange_init(&exchange, &WIRE, NULL);
+	exchange.proxies = proxies;
 	if (proxy_field) {
-		exchange.request.fields[0] =
-			(struct field){ text_of(proxy_field), text_literal("x") };
+		exchange.request.fields[0] = (struct field){ text_of(proxy_field), text_of(named) };
 		exchange.request.field_count = 1;
 	}
 	permitted = !access || access_permits(access, &exchange);
 	access_free(access);
+	proxies_free(proxies);
 	return permitted;
 }
 
@@ -142,21 +151,31 @@ static void test_allow_opens_what_is_local(void **state)
 	assert_false(permits("192.0.2.0/24", NULL, true, "127.0.0.1", NULL));
 }
 
-static void test_what_is_no_network_is_found(void **state)
+/* Somebody who writes a trusted proxy's field without being one gains nothing by it. */
+static void test_client_is_whom_a_trusted_proxy_names(void **state)
 {
-	static const char *const wrong[] = { "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8",
-		"10.0.0.0/-1", "::1/129", "example.com", "unix", "10.0.0.0/8/8",
-		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb" };
-	static const char *const right[] = { "all", "unix:", "10.0.0.0/8", "::/0" };
-	const char *both[] = { "::1", "x" };
-	size_t index = 9;
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_non_null(access_check(&wrong[i], 1, &index));
-	assert_null(access_check(right, 4, &index));
-	assert_non_null(access_check(both, 2, &index));
-	assert_int_equal(index, 1);
+	trusted = "127.0.0.1";
+	named = "192.0.2.1";
+	assert_true(permits("192.0.2.0/24", NULL, false, "127.0.0.1", "X-Forwarded-For"));
+	assert_false(permits("127.0.0.1", NULL, false, "127.0.0.1", "X-Forwarded-For"));
+	assert_false(permits(NULL, "192.0.2.0/24", false, "127.0.0.1", "X-Forwarded-For"));
+	assert_false(permits("192.0.2.0/24", NULL, false, "127.0.0.2", "X-Forwarded-For"));
+	assert_true(permits(NULL, "192.0.2.0/24", false, "127.0.0.2", "X-Forwarded-For"));
+	trusted = NULL;
+	assert_false(permits("192.0.2.0/24", NULL, false, "127.0.0.1", "X-Forwarded-For"));
+}
+
+/* Not even when the client that a trusted proxy names is of this machine. */
+static void test_local_is_closed_to_what_came_through_a_trusted_proxy(void **state)
+{
+	(void)state;
+	trusted = "127.0.0.1";
+	named = "127.0.0.1";
+	assert_false(permits(NULL, NULL, true, "127.0.0.1", "X-Forwarded-For"));
+	assert_true(permits("127.0.0.1", NULL, true, "127.0.0.1", "X-Forwarded-For"));
+	assert_true(permits(NULL, NULL, true, "127.0.0.1", NULL));
+	trusted = NULL;
 }
 
 int main(void)
@@ -169,7 +188,8 @@ int main(void)
 		cmocka_unit_test(test_denied_client_is_refused_even_if_allowed),
 		cmocka_unit_test(test_local_is_this_machine_and_no_proxy),
 		cmocka_unit_test(test_allow_opens_what_is_local),
-		cmocka_unit_test(test_what_is_no_network_is_found),
+		cmocka_unit_test(test_client_is_whom_a_trusted_proxy_names),
+		cmocka_unit_test(test_local_is_closed_to_what_came_through_a_trusted_proxy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
