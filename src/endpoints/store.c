@@ -459,11 +459,13 @@ static bool is_left_behind(const char *name)
 	unsigned number;
 	int id, length = 0;
 
-	return sscanf(name, FRESH_PATTERN, &id, &number, &length) == 2 && name[length] == '\0' &&
-	       id != getpid() && kill(id, 0) < 0 && errno == ESRCH;
+	if (sscanf(name, FRESH_PATTERN, &id, &number, &length) != 2 || name[length] != '\0')
+		return false;
+	return id == getpid() || (id > 0 && kill(id, 0) < 0 && errno == ESRCH);
 }
 
-/* Unfinished files of processes that are no more.  A directory that cannot be read has none that
+/* Unfinished files of processes that are no more, one of the same id included: in a container ids
+ * begin anew, and this process has not written yet.  A directory that cannot be read has none that
  * we could remove; whether it can be used the first request will tell. */
 static void remove_left_behind(const char *path)
 {

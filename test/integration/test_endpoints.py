@@ -1,15 +1,10 @@
 """The endpoints as a client sees them, on a real server (docs/endpoints.md)."""
 
 import json
-import os
 import pathlib
 import random
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -247,144 +242,6 @@ class Methods(Case):
                     self.assertEqual(response.status, 200 if method in allowed else 405)
                     if method not in allowed:
                         self.assertEqual(response.field("Allow"), ", ".join(allowed))
-
-
-class Store(unittest.TestCase):
-    def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-store-"))
-        self.addCleanup(shutil.rmtree, self.directory)
-
-    def server(self, workers=1, more=""):
-        store = f'endpoint = "store"  directory = "{self.directory}"  {more}'
-        return Server(settings={"workers": workers}, locations={
-            "/write": store + '  methods = {"POST", "PUT", "DELETE"}',
-            "/read": store + '  methods = {"GET", "HEAD"}',
-            "/stats": 'endpoint = "stats"'})
-
-    def names(self):
-        return sorted(path.name for path in self.directory.iterdir())
-
-    def test_two_locations_share_one_value(self):
-        with self.server() as server, server.client() as client:
-            response = client.get("/read")
-            self.assertEqual((response.status, response.body), (404, b"Nothing is stored here.\n"))
-            self.assertEqual(client.request("POST", "/write", body=b"\0first\xff").status, 201)
-            response = client.get("/read")
-            self.assertEqual((response.status, response.body), (200, b"\0first\xff"))
-            self.assertEqual(response.field("Content-Type"), "application/octet-stream")
-            self.assertEqual(client.request("PUT", "/write", body=b"second").status, 204)
-            self.assertEqual(client.get("/read").body, b"second")
-            self.assertEqual(client.request("HEAD", "/read").field("Content-Length"), "6")
-            self.assertEqual(client.get("/write").status, 405)
-            self.assertEqual(client.request("PUT", "/read", body=b"x").status, 405)
-            self.assertEqual(client.request("DELETE", "/write").status, 204)
-            self.assertEqual(client.get("/read").status, 404)
-            self.assertEqual(self.names(), [])
-
-    def test_value_too_long_is_413_and_changes_nothing(self):
-        with self.server() as server, server.client() as client:
-            self.assertEqual(client.request("PUT", "/write", body=b"x" * 1024).status, 201)
-            response = server.client().request("PUT", "/write", body=b"y" * 1025)
-            self.assertEqual(response.status, 413)
-            self.assertEqual(post_chunked(server.client(), "/write", b"y" * 1025).status, 413)
-            asking = server.client()
-            asking.send(asking.head("PUT", "/write", {"Content-Length": 1025,
-                                                      "Expect": "100-continue"}))
-            response = asking.response()
-            self.assertEqual((response.status, response.interim), (413, []))
-            self.assertEqual(client.get("/read").body, b"x" * 1024)
-
-    def test_value_survives_the_server(self):
-        with self.server() as server:
-            self.assertEqual(server.client().request("PUT", "/write", body=b"kept").status, 201)
-        with self.server() as server:
-            self.assertEqual(server.get("/read").body, b"kept")
-
-    def test_readers_see_whole_values_while_many_write(self):
-        with self.server(workers=2, more="store_bytes = 100K") as server:
-            statuses, torn = [], []
-            ended = threading.Event()
-
-            def write(letter):
-                with server.client() as client:
-                    for length in range(1, 60000, 3000):
-                        body = bytes([letter]) * length
-                        statuses.append(client.request("PUT", "/write", body=body).status)
-
-            def read():
-                while not ended.is_set():
-                    response = server.get("/read")
-                    if response.status == 200 and len(set(response.body)) != 1:
-                        torn.append(response.body)
-
-            reader = threading.Thread(target=read)
-            writers = [threading.Thread(target=write, args=(ord("a") + i,)) for i in range(6)]
-            for thread in [reader, *writers]:
-                thread.start()
-            for thread in writers:
-                thread.join(harness.SECONDS)
-            ended.set()
-            reader.join(harness.SECONDS)
-            self.assertEqual(torn, [])
-            self.assertEqual(sorted(statuses), [201] + [204] * 119)
-            self.assertEqual(self.names(), ["value"])
-
-    def write_until_killed(self, server, round_number, delay):
-        """The last value that was acknowledged, and the last that was sent."""
-        acknowledged = attempted = None
-        worker = server.worker_pid()
-        killer = threading.Timer(delay, os.kill, (worker, signal.SIGKILL))
-        killer.start()
-        try:
-            with server.client() as client:
-                for i in range(100000):
-                    attempted = b"%d-%d " % (round_number, i) * 4000
-                    status = client.request("PUT", "/write", body=attempted).status
-                    self.assertIn(status, (201, 204))
-                    acknowledged = attempted
-        except (harness.ConnectionEnded, OSError):
-            pass
-        killer.join()
-        harness.wait_until(lambda: [p for p in server.worker_pids() if p != worker])
-        return acknowledged, attempted
-
-    def test_killed_worker_leaves_the_old_value_or_the_new_one(self):
-        chance = random.Random(4)
-        before = b"before"
-        (self.directory / "value").write_bytes(before)
-        for round_number in range(8):
-            with self.server(more="store_bytes = 100K") as server:
-                acknowledged, attempted = self.write_until_killed(
-                    server, round_number, chance.uniform(0, 0.1))
-                found = server.get("/read").body
-                self.assertIn(found, (acknowledged or before, attempted))
-                before = found
-        with self.server():
-            self.assertEqual(self.names(), ["value"])
-
-    def test_full_disk_is_507_and_leaves_the_old_value(self):
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs",
-                                  self.directory], capture_output=True)
-        if mounted.returncode != 0:
-            self.skipTest("mount(8) is not allowed here")
-        try:
-            with self.server(more="store_bytes = 100K") as server:
-                client = server.client()
-                self.assertEqual(client.request("PUT", "/write", body=b"old").status, 201)
-                self.assertEqual(client.request("PUT", "/write", body=b"x" * 90000).status, 507)
-                self.assertEqual(client.get("/read").body, b"old")
-                self.assertEqual(self.names(), ["value"])
-                self.assertEqual(client.request("PUT", "/write", body=b"new").status, 204)
-        finally:
-            subprocess.run(["umount", self.directory], check=True)
-
-    def test_directory_that_is_gone_is_500(self):
-        with self.server() as server:
-            self.directory.rmdir()
-            response = server.client().request("PUT", "/write", body=b"x")
-            self.assertEqual(response.status, 500)
-            server.await_stderr("cannot store a value in")
-            self.directory.mkdir()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,306 @@
+"""The value of a store: what clients see of it, and what a SIGKILL at any step leaves of it
+(docs/endpoints.md, store).
+
+    KILL_AT   the program kill_at.c (default: that of build/)"""
+
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from harness import Server  # noqa: E402
+
+KILL_AT = os.environ.get("KILL_AT", harness.TREE / "build" / "test" / "integration" / "kill_at")
+
+
+class Case(unittest.TestCase):
+    """A directory of its own, served for writing and for reading."""
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-store-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+
+    def server(self, workers=1, more="", **options):
+        store = f'endpoint = "store"  directory = "{self.directory}"  {more}'
+        return Server(settings={"workers": workers}, **options, locations={
+            "/write": store + '  methods = {"POST", "PUT", "DELETE"}',
+            "/read": store + '  methods = {"GET", "HEAD"}',
+            "/stats": 'endpoint = "stats"'})
+
+    def names(self):
+        return sorted(path.name for path in self.directory.iterdir())
+
+class Store(Case):
+    def test_two_locations_share_one_value(self):
+        with self.server() as server, server.client() as client:
+            response = client.get("/read")
+            self.assertEqual((response.status, response.body), (404, b"Nothing is stored here.\n"))
+            self.assertEqual(client.request("POST", "/write", body=b"\0first\xff").status, 201)
+            response = client.get("/read")
+            self.assertEqual((response.status, response.body), (200, b"\0first\xff"))
+            self.assertEqual(response.field("Content-Type"), "application/octet-stream")
+            self.assertEqual(client.request("PUT", "/write", body=b"second").status, 204)
+            self.assertEqual(client.get("/read").body, b"second")
+            self.assertEqual(client.request("HEAD", "/read").field("Content-Length"), "6")
+            self.assertEqual(client.get("/write").status, 405)
+            self.assertEqual(client.request("PUT", "/read", body=b"x").status, 405)
+            self.assertEqual(client.request("DELETE", "/write").status, 204)
+            self.assertEqual(client.get("/read").status, 404)
+            self.assertEqual(self.names(), [])
+
+    def test_value_too_long_is_413_and_changes_nothing(self):
+        with self.server() as server, server.client() as client:
+            self.assertEqual(client.request("PUT", "/write", body=b"x" * 1024).status, 201)
+            response = server.client().request("PUT", "/write", body=b"y" * 1025)
+            self.assertEqual(response.status, 413)
+            chunked = server.client()
+            chunked.send(chunked.head("PUT", "/write", {"Transfer-Encoding": "chunked"}))
+            chunked.send(b"401\r\n" + b"y" * 1025)
+            self.assertEqual(chunked.response().status, 413)
+            asking = server.client()
+            asking.send(asking.head("PUT", "/write", {"Content-Length": 1025,
+                                                      "Expect": "100-continue"}))
+            response = asking.response()
+            self.assertEqual((response.status, response.interim), (413, []))
+            self.assertEqual(client.get("/read").body, b"x" * 1024)
+
+    def test_value_survives_the_server(self):
+        with self.server() as server:
+            self.assertEqual(server.client().request("PUT", "/write", body=b"kept").status, 201)
+        with self.server() as server:
+            self.assertEqual(server.get("/read").body, b"kept")
+
+    def test_readers_see_whole_values_while_many_write(self):
+        with self.server(workers=2, more="store_bytes = 100K") as server:
+            statuses, torn = [], []
+            ended = threading.Event()
+
+            def write(letter):
+                with server.client() as client:
+                    for length in range(1, 60000, 3000):
+                        body = bytes([letter]) * length
+                        statuses.append(client.request("PUT", "/write", body=body).status)
+
+            def read():
+                while not ended.is_set():
+                    response = server.get("/read")
+                    if response.status == 200 and len(set(response.body)) != 1:
+                        torn.append(response.body)
+
+            reader = threading.Thread(target=read)
+            writers = [threading.Thread(target=write, args=(ord("a") + i,)) for i in range(6)]
+            for thread in [reader, *writers]:
+                thread.start()
+            for thread in writers:
+                thread.join(harness.SECONDS)
+            ended.set()
+            reader.join(harness.SECONDS)
+            self.assertEqual(torn, [])
+            self.assertEqual(sorted(statuses), [201] + [204] * 119)
+            self.assertEqual(self.names(), ["value"])
+
+    def write_until_killed(self, server, round_number, delay):
+        """The last value that was acknowledged, and the last that was sent."""
+        acknowledged = attempted = None
+        worker = server.worker_pid()
+        killer = threading.Timer(delay, os.kill, (worker, signal.SIGKILL))
+        killer.start()
+        try:
+            with server.client() as client:
+                for i in range(100000):
+                    attempted = b"%d-%d " % (round_number, i) * 4000
+                    status = client.request("PUT", "/write", body=attempted).status
+                    self.assertIn(status, (201, 204))
+                    acknowledged = attempted
+        except (harness.ConnectionEnded, OSError):
+            pass
+        killer.join()
+        harness.wait_until(lambda: [p for p in server.worker_pids() if p != worker])
+        return acknowledged, attempted
+
+    def test_killed_worker_leaves_the_old_value_or_the_new_one(self):
+        chance = random.Random(4)
+        before = b"before"
+        (self.directory / "value").write_bytes(before)
+        for round_number in range(8):
+            with self.server(more="store_bytes = 100K") as server:
+                acknowledged, attempted = self.write_until_killed(
+                    server, round_number, chance.uniform(0, 0.1))
+                found = server.get("/read").body
+                self.assertIn(found, (acknowledged or before, attempted))
+                before = found
+        with self.server():
+            self.assertEqual(self.names(), ["value"])
+
+    def test_unfinished_files_of_the_dead_are_removed_at_the_start(self):
+        dead = subprocess.Popen(["true"])
+        dead.wait(harness.SECONDS)
+        kept = {f".value-{os.getpid()}-0", ".value-1", ".value-1-2-3", ".value-0-0", "value-9-9"}
+        for name in kept | {f".value-{dead.pid}-7"}:
+            (self.directory / name).write_bytes(b"x")
+
+        def leave_a_file_as_an_earlier_process_of_this_id():
+            (self.directory / f".value-{os.getpid()}-0").write_bytes(b"x")
+
+        with self.server(arguments=["--single-process"],
+                         before_exec=leave_a_file_as_an_earlier_process_of_this_id) as server:
+            self.assertEqual(set(self.names()), kept)
+            self.assertEqual(server.client().request("PUT", "/write", body=b"new").status, 201)
+
+    def test_full_disk_is_507_and_leaves_the_old_value(self):
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs",
+                                  self.directory], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("mount(8) is not allowed here")
+        try:
+            with self.server(more="store_bytes = 100K") as server:
+                client = server.client()
+                self.assertEqual(client.request("PUT", "/write", body=b"old").status, 201)
+                self.assertEqual(client.request("PUT", "/write", body=b"x" * 90000).status, 507)
+                self.assertEqual(client.get("/read").body, b"old")
+                self.assertEqual(self.names(), ["value"])
+                self.assertEqual(client.request("PUT", "/write", body=b"new").status, 204)
+        finally:
+            subprocess.run(["umount", self.directory], check=True)
+
+    def test_directory_that_is_gone_is_500(self):
+        with self.server() as server:
+            self.directory.rmdir()
+            response = server.client().request("PUT", "/write", body=b"x")
+            self.assertEqual(response.status, 500)
+            server.await_stderr("cannot store a value in")
+            self.directory.mkdir()
+
+
+class KillAt:
+    """A worker that dies at the COUNT-th boundary of its system calls from the block on."""
+
+    def __init__(self, pid, count):
+        self.command = [str(KILL_AT), str(pid), str(count)]
+        self.place = ""  # "before fsync": where it died
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if line != "watching\n":
+            raise AssertionError(f"kill_at did not attach: {line!r}")
+        return self
+
+    def __exit__(self, *error):
+        """If the worker lives, it is left alone from now on."""
+        self.process.terminate()
+        self.place = self.process.stdout.read().strip()
+        self.process.stdout.close()
+        self.process.wait(harness.SECONDS)
+
+
+class Killed(Case):
+    """The old value or the new one, whole, and the new one as soon as it was promised: wherever the
+    worker dies.  A case kills a worker at its first boundary, the next at its second, until one
+    lives long enough to answer."""
+
+    new = b"new" * 2500  # two blocks
+
+    def name_of(self, value):
+        """For comparisons that shall not print it all."""
+        return {None: "none", b"old": "old", self.new: "new"}.get(value, "a mixture")
+
+    def stored(self):
+        path = self.directory / "value"
+        return self.name_of(path.read_bytes() if path.exists() else None)
+
+    def left_behind(self):
+        """How much of the new value lies in an unfinished file; "": there is no such file."""
+        lengths = [(self.directory / name).stat().st_size
+                   for name in self.names() if name != "value"]
+        self.assertLessEqual(len(lengths), 1)
+        if not lengths:
+            return ""
+        return {0: "empty", len(self.new): "whole"}.get(lengths[0], "part")
+
+    def ask_and_die(self, server, boundary, method, body):
+        """The answer's status, None if there was none, and where the worker died.  The supervisor
+        is held meanwhile: it would start another one, which tidies up."""
+        worker, status = server.worker_pid(), None
+        with server.client() as client:
+            client.get("/stats")  # the connection is this worker's
+            with KillAt(worker, boundary) as kill:
+                server.send_signal(signal.SIGSTOP)
+                try:
+                    status = client.request(method, "/write", body=body).status
+                    client.get("/stats")
+                except (harness.ConnectionEnded, OSError):
+                    pass
+                harness.wait_until(lambda: not harness.process_is_alive(worker))
+        return status, kill.place
+
+    def assert_next_write_works(self, server):
+        """In the worker that the supervisor has started instead, and which has tidied up."""
+        server.send_signal(signal.SIGCONT)
+        with server.client() as client:
+            found = client.get("/read")
+            self.assertEqual(self.name_of(found.body if found.status == 200 else None),
+                             self.stored())
+            self.assertIn(client.request("PUT", "/write", body=b"next").status, (201, 204))
+            self.assertEqual(client.get("/read").body, b"next")
+        self.assertEqual(self.names(), ["value"])
+
+    def kill_anywhere(self, method, before, after, status):
+        """Where workers died, and the states that they left, in order: what was stored, and what
+        beside it."""
+        places, met, answered = [], [], None
+        while answered is None:
+            with self.server(more="store_bytes = 10K") as server:
+                (self.directory / "value").unlink(missing_ok=True)
+                if before:
+                    (self.directory / "value").write_bytes(before)
+                answered, place = self.ask_and_die(server, len(places) + 1, method, after or b"")
+                places.append(place)
+                state = self.stored(), self.left_behind()
+                if state not in met[-1:]:
+                    met.append(state)
+                if answered:
+                    self.assertEqual((answered, state), (status, (self.name_of(after), "")))
+                self.assert_next_write_works(server)
+        return places, met
+
+    def assert_died_around(self, places, *calls):
+        """Each call of the sequence; a ring tells of none of them, only of being entered."""
+        if harness.BACKEND == "io_uring":
+            self.assertEqual(set(places), {"before io_uring_enter", "after io_uring_enter"})
+            self.assertGreater(len(places), 2 * (len(calls) - 1))
+        else:
+            expected = [f"{side} {call}" for call in calls for side in ("before", "after")]
+            self.assertEqual(places, expected)
+
+    def test_first_value_killed_anywhere(self):
+        places, met = self.kill_anywhere("PUT", None, self.new, 201)
+        self.assertEqual(met, [("none", ""), ("none", "empty"), ("none", "part"),
+                               ("none", "whole"), ("new", "")])
+        self.assert_died_around(places, "openat2", "pwrite64", "pwrite64", "fsync", "close",
+                                "renameat2", "fsync", "sendmsg")
+
+    def test_next_value_killed_anywhere(self):
+        places, met = self.kill_anywhere("POST", b"old", self.new, 204)
+        self.assertEqual(met, [("old", ""), ("old", "empty"), ("old", "part"), ("old", "whole"),
+                               ("new", "")])
+        self.assert_died_around(places, "openat2", "pwrite64", "pwrite64", "fsync", "close",
+                                "renameat2", "renameat", "fsync", "sendmsg")
+
+    def test_removal_killed_anywhere(self):
+        places, met = self.kill_anywhere("DELETE", b"old", None, 204)
+        self.assertEqual(met, [("old", ""), ("none", "")])
+        self.assert_died_around(places, "unlinkat", "fsync", "sendmsg")
+
+
+if __name__ == "__main__":
+    harness.main()
