@@ -62,6 +62,7 @@ need_for_testing() {
 	need clang-format has_command clang-format
 	need scdoc has_command scdoc
 	need strace has_command strace
+	need valgrind has_command valgrind
 	need chromium has_command chromium
 	need chromium-driver has_command chromedriver
 }
