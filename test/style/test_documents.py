@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import checks  # noqa: E402
 import tap_runner  # noqa: E402
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -75,6 +76,18 @@ class Documents(unittest.TestCase):
             with self.subTest(name):
                 self.assert_in(f"_{name}_", read("docs/ringlet.conf.5.scd"))
                 self.assert_in(f"\n## {name}\n", read("docs/endpoints.md"))
+
+    def test_example_endpoint_ends_its_document_and_is_written_as_the_others(self):
+        """It is compiled and run by test/integration/test_example.py."""
+        example = re.search(r"(?s)```c\n(.*)```\n\Z", read("docs/endpoints.md"))[1]
+        path = "src/endpoints/hello.c"
+        for check in checks.FILE_CHECKS:
+            self.assertEqual(list(check(path, example)), [])
+        if reason := checks.why_formatting_is_unknown():
+            self.skipTest(reason)
+        formatted = subprocess.run(["clang-format", f"--assume-filename={path}"], cwd=TREE,
+                                   input=example, capture_output=True, text=True, timeout=60)
+        self.assertEqual(example, formatted.stdout)
 
     def test_configuration_document_is_what_the_program_prints(self):
         self.assertEqual(read("docs/configuration.md"), run("--help-config=markdown").stdout)
