@@ -121,6 +121,24 @@ void simulated_remove(struct proactor *proactor, const char *path);
 /* What the file holds, in memory that the caller frees; bytes is NULL when there is none. */
 struct text simulated_read_file(struct proactor *proactor, const char *path);
 
+/* --- power ---------------------------------------------------------------------------------
+ * What was not synced may survive a loss of power or not, the contents of files and the names in
+ * directories each: file systems differ, and so do moments. */
+
+enum simulated_survivors {
+	SIMULATED_ONLY_SYNCED = 0,
+	SIMULATED_UNSYNCED_CONTENTS = 1 << 0,
+	SIMULATED_UNSYNCED_NAMES = 1 << 1,
+};
+
+/* As sync(2): what a test has made is an old stock from now on. */
+void simulated_sync(struct proactor *proactor);
+
+/* The machine that starts anew if `lost` loses its power now, which goes on undisturbed.  As
+ * simulated_open(), with the files that are found again; `survivors` are SIMULATED_ bits. */
+int simulated_open_after_loss(struct proactor **proactor, const struct simulated_options *options,
+	const struct proactor *lost, unsigned survivors);
+
 /* --- events, for proactor_poll() ------------------------------------------------------------ */
 
 /* As eventfd(2): POLLIN after a signal, until simulated_event_clear(). */

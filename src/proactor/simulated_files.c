@@ -3,7 +3,8 @@
  * A directory owns its entries; an inode lives while an entry names it or a descriptor has it
  * open.  The contents of a file are a memfd, which makes sparse files of any length cheap; all
  * else (names, modes, times) is here, so that nothing depends on the machine.  Permissions are
- * checked as for the owner, even when the test runs as root. */
+ * checked as for the owner, even when the test runs as root.  What fsync is worth is
+ * simulated_power.c's. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,23 +20,6 @@
 
 #define SYMLINK_COUNT_MAX 40
 
-struct inode {
-	mode_t mode;
-	uint64_t number;
-	unsigned use_count; /* entries and descriptors */
-	int64_t modified_ns;
-	struct list entries;  /* directory */
-	struct inode *parent; /* directory; the root is its own */
-	int contents;         /* file: a memfd, else -1 */
-	char *target;         /* symbolic link */
-};
-
-struct entry {
-	struct list_node node;
-	struct inode *inode;
-	char name[NAME_MAX + 1];
-};
-
 /* --- inodes and entries ------------------------------------------------------------------- */
 
 static void touch(struct simulated *simulated, struct inode *inode)
@@ -43,14 +27,16 @@ static void touch(struct simulated *simulated, struct inode *inode)
 	inode->modified_ns = simulated->proactor.backend->wall_ns(&simulated->proactor);
 }
 
-static struct inode *inode_new(struct simulated *simulated, mode_t mode)
+struct inode *inode_new(struct simulated *simulated, mode_t mode)
 {
 	struct inode *inode = allocate(sizeof(*inode));
 
 	inode->mode = mode;
 	inode->number = ++simulated->inode_count;
 	inode->contents = -1;
+	inode->synced_contents = -1;
 	list_init(&inode->entries);
+	list_init(&inode->synced_entries);
 	if (S_ISREG(mode)) {
 		inode->contents = memfd_create("simulated", MFD_CLOEXEC);
 		assert(inode->contents >= 0);
@@ -61,7 +47,7 @@ static struct inode *inode_new(struct simulated *simulated, mode_t mode)
 
 static void entry_free(struct entry *entry);
 
-static void inode_release(struct inode *inode)
+void inode_release(struct inode *inode)
 {
 	struct list_node *node;
 
@@ -71,6 +57,7 @@ static void inode_release(struct inode *inode)
 		entry_free(container_of(node, struct entry, node));
 	if (inode->contents >= 0)
 		close(inode->contents);
+	inode_forget_synced(inode);
 	free(inode->target);
 	free(inode);
 }
@@ -102,7 +89,7 @@ static void remove_entry(struct inode *directory, const char *name)
 	entry_free(entry);
 }
 
-static void add_entry(
+void add_entry(
 	struct simulated *simulated, struct inode *directory, const char *name, struct inode *inode)
 {
 	struct entry *entry = allocate(sizeof(*entry));
@@ -412,7 +399,10 @@ bool step_fsync(struct simulated *simulated, struct op *op)
 {
 	struct descriptor *descriptor = descriptor_find_kind(simulated, op->fd, DESCRIPTOR_FILE);
 
-	return simulated_end(simulated, op, descriptor ? 0 : -EBADF);
+	if (!descriptor)
+		return simulated_end(simulated, op, -EBADF);
+	inode_sync(descriptor->file.inode);
+	return simulated_end(simulated, op, 0);
 }
 
 /* --- names ---------------------------------------------------------------------------------- */

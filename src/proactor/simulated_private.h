@@ -1,16 +1,35 @@
-/* What the three files of the simulated backend share.
+/* What the four files of the simulated backend share.
  *
  * simulated.c holds the clock, the dice and the rounds in which ops take their steps;
  * simulated_sockets.c and simulated_files.c know how one step of an op looks, and own the
- * connections and the inodes.  A step function completes its op, moves it on, or leaves it parked:
- * it returns whether anything changed. */
+ * connections and the inodes; simulated_power.c knows what of these is synced.  A step function
+ * completes its op, moves it on, or leaves it parked: it returns whether anything changed. */
 #ifndef RINGLET_PROACTOR_SIMULATED_PRIVATE_H
 #define RINGLET_PROACTOR_SIMULATED_PRIVATE_H
+
+#include <limits.h>
 
 #include "proactor/backend.h"
 #include "proactor/simulated.h"
 
-struct inode;
+struct inode {
+	mode_t mode;
+	uint64_t number;
+	unsigned use_count; /* entries and descriptors */
+	int64_t modified_ns;
+	struct list entries;        /* directory */
+	struct list synced_entries; /* as its last fsync found them */
+	struct inode *parent;       /* directory; the root is its own */
+	int contents;               /* file: a memfd, else -1 */
+	int synced_contents;        /* a memfd; -1: it was never synced */
+	char *target;               /* symbolic link */
+};
+
+struct entry {
+	struct list_node node;
+	struct inode *inode;
+	char name[NAME_MAX + 1];
+};
 
 enum descriptor_kind {
 	DESCRIPTOR_FREE,
@@ -123,5 +142,17 @@ int64_t file_read(struct simulated *simulated, int fd, void *bytes, size_t lengt
 void file_close(struct simulated *simulated, struct descriptor *descriptor);
 void files_init(struct simulated *simulated);
 void files_free(struct simulated *simulated);
+
+/* An inode lives while its use_count says so: a new one until its first entry is added. */
+struct inode *inode_new(struct simulated *simulated, mode_t mode);
+void inode_release(struct inode *inode);
+void add_entry(struct simulated *simulated, struct inode *directory, const char *name,
+	struct inode *inode);
+
+/* --- simulated_power.c ---------------------------------------------------------------------- */
+
+/* fsync(2). */
+void inode_sync(struct inode *inode);
+void inode_forget_synced(struct inode *inode);
 
 #endif

@@ -545,6 +545,68 @@ static void test_answer_waits_for_the_directory(void **state)
 	assert_nothing_left_behind();
 }
 
+/* The machine that starts anew after the power went just now: it has the old value or the new one,
+ * the new one if that was promised, and saves the next. */
+static void assert_machine_found(
+	unsigned survivors, const char *before, const char *after, bool promised)
+{
+	const struct simulated_options options = { .seed = seed };
+	struct place machine = { .backend = backend };
+	static struct visit visitor;
+	struct text found;
+	void *state = NULL;
+
+	assert_int_equal(
+		simulated_open_after_loss(&machine.proactor, &options, place.proactor, survivors),
+		0);
+	assert_int_equal(endpoint->open(&state, location, machine.proactor), 0);
+	visit(&visitor, &machine, endpoint, state, "/");
+	found = visit_status(&visitor) == 200 ? visit_body(&visitor) : text_literal("nothing");
+	assert_true(text_equal(found, text_of(after)) ||
+		    (!promised && text_equal(found, text_of(before))));
+	visit_init_with_body(&visitor, &machine, METHOD_PUT, text_literal("next"));
+	endpoint->handle(state, &visitor.exchange);
+	visit_await_answer(&visitor);
+	assert_in_range(visit_status(&visitor), 201, 204);
+	visit(&visitor, &machine, endpoint, state, "/");
+	assert_true(text_equal(visit_body(&visitor), text_literal("next")));
+	endpoint->close(state);
+	place_close(&machine);
+}
+
+/* However much of what was not synced survives. */
+static void assert_power_may_go(const char *before, const char *after, bool promised)
+{
+	enum { ALL = SIMULATED_UNSYNCED_CONTENTS | SIMULATED_UNSYNCED_NAMES };
+
+	for (unsigned survivors = SIMULATED_ONLY_SYNCED; survivors <= ALL; survivors++)
+		assert_machine_found(survivors, before, after, promised);
+}
+
+static void await_answer_while_power_may_go(const char *before, const char *after)
+{
+	for (unsigned i = 0; i < 1000 && caller.answer_count == 0; i++) {
+		assert_power_may_go(before, after, false);
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	}
+	assert_in_range(visit_status(&caller), 201, 204);
+	assert_power_may_go(before, after, true);
+}
+
+static void test_at_every_moment_the_power_may_go(void **state)
+{
+	(void)state;
+	open_store("1K");
+	simulated_sync(place.proactor);
+	begin_saving("old");
+	await_answer_while_power_may_go("nothing", "old");
+	begin_saving("new");
+	await_answer_while_power_may_go("old", "new");
+	begin(METHOD_DELETE, text_literal(""));
+	endpoint->handle(endpoint_state, &caller.exchange);
+	await_answer_while_power_may_go("new", "nothing");
+}
+
 /* --- all of it ---------------------------------------------------------------------------- */
 
 #define AT_PLACE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -572,6 +634,10 @@ static const struct CMUnitTest simulated_only[] = {
 	AT_PLACE(test_answer_waits_for_the_directory),
 };
 
+static const struct CMUnitTest power[] = {
+	AT_PLACE(test_at_every_moment_the_power_may_go),
+};
+
 /* Writes are cut short, ops end late and in any order. */
 static int run_seeds(void)
 {
@@ -580,6 +646,7 @@ static int run_seeds(void)
 	for (seed = 1; seed <= 20 && failed_count == 0; seed++) {
 		printf("seed %llu\n", (unsigned long long)seed);
 		failed_count += cmocka_run_group_tests(everywhere, NULL, NULL);
+		failed_count += cmocka_run_group_tests(power, NULL, NULL);
 	}
 	return failed_count;
 }
@@ -596,6 +663,7 @@ int main(int argument_count, char **arguments)
 	failed_count = cmocka_run_group_tests(everywhere, NULL, NULL);
 	if (strcmp(backend, "simulated") == 0) {
 		failed_count += cmocka_run_group_tests(simulated_only, NULL, NULL);
+		failed_count += cmocka_run_group_tests(power, NULL, NULL);
 		failed_count += run_seeds();
 	}
 	return failed_count;

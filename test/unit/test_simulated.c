@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -317,6 +318,87 @@ static void test_misuse_of_a_descriptor_is_an_assertion(void **state)
 	assert_false(is_refused(receive_while_sending));
 }
 
+/* --- loss of power ------------------------------------------------------------------------ */
+
+/* A file in the root directory, opened for writing; `how` with O_CREAT makes it. */
+static int open_file(struct proactor *proactor, const char *path, uint64_t flags)
+{
+	struct open_how how = { .flags = flags, .mode = flags & O_CREAT ? 0600 : 0 };
+	struct call call;
+
+	call_init(&call);
+	proactor_open_file(proactor, &call.op, AT_FDCWD, path, &how);
+	return (int)finish(proactor, &call);
+}
+
+static void write_file(struct proactor *proactor, int fd, const char *bytes)
+{
+	struct call call;
+
+	call_init(&call);
+	proactor_write(proactor, &call.op, fd, bytes, strlen(bytes), 0);
+	assert_int_equal(finish(proactor, &call), strlen(bytes));
+}
+
+static void sync_file(struct proactor *proactor, int fd)
+{
+	struct call call;
+
+	call_init(&call);
+	proactor_fsync(proactor, &call.op, fd);
+	assert_int_equal(finish(proactor, &call), 0);
+}
+
+/* expected NULL: the file is not there. */
+static void assert_found(
+	struct proactor *lost, unsigned survivors, const char *path, const char *expected)
+{
+	const struct simulated_options options = { 0 };
+	struct proactor *proactor;
+	struct text found;
+
+	assert_int_equal(simulated_open_after_loss(&proactor, &options, lost, survivors), 0);
+	found = simulated_read_file(proactor, path);
+	if (expected)
+		assert_true(found.bytes && text_equal(found, text_of(expected)));
+	else
+		assert_null(found.bytes);
+	free((char *)found.bytes);
+	proactor_free(proactor);
+}
+
+enum { ALL_SURVIVES = SIMULATED_UNSYNCED_CONTENTS | SIMULATED_UNSYNCED_NAMES };
+
+static void test_of_a_loss_of_power_what_was_synced_survives(void **state)
+{
+	struct proactor *proactor = open_seed(0);
+	int directory, file;
+
+	(void)state;
+	simulated_make_file(proactor, "folder/old", text_literal("old"));
+	simulated_sync(proactor);
+	directory = open_file(proactor, "folder", O_RDONLY | O_DIRECTORY);
+	file = open_file(proactor, "folder/new", O_WRONLY | O_CREAT);
+	write_file(proactor, file, "new");
+
+	assert_found(proactor, ALL_SURVIVES, "folder/new", "new");
+	assert_found(proactor, SIMULATED_UNSYNCED_NAMES, "folder/new", "");
+	assert_found(proactor, SIMULATED_UNSYNCED_CONTENTS, "folder/new", NULL);
+	sync_file(proactor, file);
+	assert_found(proactor, SIMULATED_ONLY_SYNCED, "folder/new", NULL);
+	assert_found(proactor, SIMULATED_UNSYNCED_NAMES, "folder/new", "new");
+	sync_file(proactor, directory);
+	assert_found(proactor, SIMULATED_ONLY_SYNCED, "folder/new", "new");
+	write_file(proactor, file, "too");
+	assert_found(proactor, SIMULATED_ONLY_SYNCED, "folder/new", "new");
+	simulated_remove(proactor, "folder/old");
+	assert_found(proactor, SIMULATED_ONLY_SYNCED, "folder/old", "old");
+	assert_found(proactor, ALL_SURVIVES, "folder/old", NULL);
+	close_fd(proactor, file);
+	close_fd(proactor, directory);
+	proactor_free(proactor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_closing_with_bytes_unread_resets),
 		cmocka_unit_test(test_bytes_that_arrive_after_the_close_reset),
 		cmocka_unit_test(test_a_halted_client_fills_the_socket),
+		cmocka_unit_test(test_of_a_loss_of_power_what_was_synced_survives),
 		cmocka_unit_test(test_misuse_of_a_descriptor_is_an_assertion),
 	};
 
