@@ -1,8 +1,7 @@
 /* Answers with files.
  *
  * The order is that of RFC 9110 §13.2.2: conditions, then If-Range and Range, then the body. Fields
- * are added only when it is certain which answer they belong to, and the file is an answer's from
- * the moment a body could be made of it.
+ * are added only when it is certain which answer they belong to.
  *
  * Bodies are stacked: extents or reads of the ranges that are wanted, the location's filters, and,
  * for several ranges, the heads of their parts. */
@@ -17,7 +16,8 @@ enum { VALUE_SIZE = 128 }; /* Content-Range, and the media type of several parts
 struct answer {
 	struct exchange *exchange;
 	const struct file_delivery *delivery;
-	const struct representation *representation;
+	const struct file_offer *offer;
+	const struct representation *representation; /* the offer's */
 	struct validators validators;
 	time_t now;
 	struct byteranges parts; /* what is sent: the set; the rest for several parts only */
@@ -106,7 +106,7 @@ static struct body_source *add_part_heads(
 	if (parts->set.count == 1)
 		return body;
 	parts->length = answer->representation->length;
-	parts->media_type = answer->representation->media_type;
+	parts->media_type = answer->offer->media_type;
 	if (byteranges_choose_boundary(parts) == 0)
 		multipart = byteranges_open(body, parts, length);
 	if (!multipart)
@@ -125,7 +125,7 @@ static void add_description(struct answer *answer, bool is_partial)
 
 	if (!is_known && answer->parts.set.count == 1)
 		exchange_add_field(
-			answer->exchange, text_literal("Content-Type"), representation->media_type);
+			answer->exchange, text_literal("Content-Type"), answer->offer->media_type);
 	if (!is_known && representation->coding.length > 0)
 		exchange_add_field(
 			answer->exchange, text_literal("Content-Encoding"), representation->coding);
@@ -154,44 +154,41 @@ static void add_range(struct answer *answer)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-/* Is the file the body's? */
-static bool answer_ranges(struct answer *answer, bool is_partial, int fd)
+static void answer_ranges(struct answer *answer, bool is_partial)
 {
 	const struct range_set *set = &answer->parts.set;
 	int64_t length = (int64_t)range_set_length(set);
-	struct body_source *body = answer->delivery->open(answer->exchange->proactor, fd, set);
+	struct body_source *body =
+		answer->delivery->open(answer->exchange->proactor, answer->offer->content, set);
 
-	if (!body) {
-		exchange_answer_error(answer->exchange, 503);
-		return false;
-	}
-	body = add_filters(answer->delivery, body, &length);
+	if (body)
+		body = add_filters(answer->delivery, body, &length);
 	if (body)
 		body = add_part_heads(answer, body, &length);
 	if (!body) {
 		exchange_answer_error(answer->exchange, 503);
-		return true;
+		return;
 	}
 	if (is_partial)
 		add_range(answer);
 	add_description(answer, is_partial);
 	exchange_answer(answer->exchange, is_partial ? 206 : 200, body, length);
-	return true;
 }
 
-static bool answer_body(struct answer *answer, int fd)
+static void answer_body(struct answer *answer)
 {
 	switch (choose_ranges(answer)) {
 	case RANGE_WHOLE:
 		range_set_whole(&answer->parts.set, answer->representation->length);
-		return answer_ranges(answer, false, fd);
+		answer_ranges(answer, false);
+		break;
 	case RANGE_PARTIAL:
-		return answer_ranges(answer, true, fd);
+		answer_ranges(answer, true);
+		break;
 	case RANGE_UNSATISFIABLE:
+		answer_unsatisfiable(answer);
 		break;
 	}
-	answer_unsatisfiable(answer);
-	return false;
 }
 
 /* What a cache needs to go on with what it has, and nothing else (§15.4.5). */
@@ -201,22 +198,25 @@ static void answer_not_modified(struct answer *answer)
 	exchange_answer(answer->exchange, 304, NULL, 0);
 }
 
-bool file_answer(struct exchange *exchange, const struct file_delivery *delivery,
-	const struct representation *representation, int fd)
+void file_answer(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct file_offer *offer)
 {
+	const struct representation *representation = offer->representation;
 	struct answer answer;
 
 	answer.exchange = exchange;
 	answer.delivery = delivery;
+	answer.offer = offer;
 	answer.representation = representation;
 	answer.validators.etag = representation_etag(representation);
 	answer.validators.modified = representation->last_modified;
 	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
-	if (representation->is_negotiated)
+	if (offer->is_negotiated)
 		exchange_add_field(exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
 	switch (condition_evaluate(&exchange->request, &answer.validators, answer.now)) {
 	case CONDITION_PROCEED:
-		return answer_body(&answer, fd);
+		answer_body(&answer);
+		break;
 	case CONDITION_NOT_MODIFIED:
 		answer_not_modified(&answer);
 		break;
@@ -224,28 +224,23 @@ bool file_answer(struct exchange *exchange, const struct file_delivery *delivery
 		exchange_answer_error(exchange, 412);
 		break;
 	}
-	return false;
 }
 
-bool file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
-	const struct representation *representation, int fd, unsigned status)
+void file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct file_offer *offer, unsigned status)
 {
-	int64_t length = (int64_t)representation->length;
+	int64_t length = (int64_t)offer->representation->length;
 	struct body_source *body;
 	struct range_set whole;
 
-	range_set_whole(&whole, representation->length);
-	body = delivery->open(exchange->proactor, fd, &whole);
+	range_set_whole(&whole, offer->representation->length);
+	body = delivery->open(exchange->proactor, offer->content, &whole);
+	if (body)
+		body = add_filters(delivery, body, &length);
 	if (!body) {
 		exchange_answer_error(exchange, status);
-		return false;
+		return;
 	}
-	body = add_filters(delivery, body, &length);
-	if (!body) {
-		exchange_answer_error(exchange, status);
-		return true;
-	}
-	exchange_add_field(exchange, text_literal("Content-Type"), representation->media_type);
+	exchange_add_field(exchange, text_literal("Content-Type"), offer->media_type);
 	exchange_answer(exchange, status, body, length);
-	return true;
 }

@@ -3,15 +3,17 @@
 #ifndef RINGLET_ENDPOINTS_FILE_ANSWER_H
 #define RINGLET_ENDPOINTS_FILE_ANSWER_H
 
+#include "files/content.h"
 #include "files/representation.h"
 #include "filters/filter.h"
 #include "http/range.h"
 
 /* How the bytes of a location's files travel. */
 struct file_delivery {
-	/* Makes a body of these ranges of `fd`, which is the body's from now on.  NULL: out of
-	 * memory, fd stays the caller's. */
-	struct body_source *(*open)(struct proactor *proactor, int fd, const struct range_set *set);
+	/* Makes a body of these ranges of the content, which the body holds by itself.  NULL: out
+	 * of memory. */
+	struct body_source *(*open)(
+		struct proactor *proactor, struct content *content, const struct range_set *set);
 
 	/* What the body passes through, the innermost first; ends with NULL. */
 	const struct filter *const *filters;
@@ -20,14 +22,20 @@ struct file_delivery {
 	bool has_siblings;
 };
 
-/* Answers, in any case.  Is the file, `fd`, the answer's body now?  If not, it is the caller's to
- * close. */
-bool file_answer(struct exchange *exchange, const struct file_delivery *delivery,
-	const struct representation *representation, int fd);
+/* A file that may be sent.  All of it stays the caller's. */
+struct file_offer {
+	const struct representation *representation;
+	struct text media_type; /* as the site has it told; valid until the exchange is over */
+	bool is_negotiated;     /* another one of the same could be chosen (RFC 9110 §12.5.5) */
+	struct content *content;
+};
 
-/* Answers with the whole file as the page of an error, about which its validators say nothing: the
- * same promises. */
-bool file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
-	const struct representation *representation, int fd, unsigned status);
+/* Answers, in any case. */
+void file_answer(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct file_offer *offer);
+
+/* Likewise, with the whole file as the page of an error, about which its validators say nothing. */
+void file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
+	const struct file_offer *offer, unsigned status);
 
 #endif

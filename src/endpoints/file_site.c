@@ -1,15 +1,13 @@
 /* Requests for files.
  *
  * While a request is looked up it is a struct file_request, from a pool, found again through the
- * exchange's scratch memory.  It ends with the answer; then only the body lives on, which owns the
- * file.  The request stays behind until the files are closed that are nobody's body: of an answer
- * such as 304, or the original of a sibling.
+ * exchange's scratch memory.  It ends with the answer; then only the body lives on, which holds the
+ * file's content by itself.
  *
  * Where siblings are wanted, the original is looked up first, because it says whether there is
  * anything at all and since when; then one sibling after the other, as the client likes them. */
 #include "endpoints/file_site.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +51,7 @@ struct file_request {
 	unsigned error_status; /* the page of this error is looked for; 0: the file */
 
 	/* What is sent. */
-	int fd;
+	struct content *content;
 	struct representation representation;
 
 	/* The siblings: bits of those looked for, which one is being looked for; its path is the
@@ -63,10 +61,7 @@ struct file_request {
 	size_t path_length;
 	char path[PATH_MAX + 8];
 
-	/* Files that are nobody's body; closed after the answer. */
-	struct op op;
-	unsigned spare_count;
-	int spares[1 + SIBLING_KIND_COUNT];
+	struct op op; /* a close */
 };
 
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
@@ -177,30 +172,6 @@ static void end_request(struct file_request *request, unsigned status)
 		exchange_answer_error(exchange, status);
 }
 
-/* After the answer; then the request ends, and by then the site may be closed. */
-static void close_spares(struct file_request *request, struct proactor *proactor);
-
-static void file_closed(struct proactor *proactor, struct op *op)
-{
-	close_spares(container_of(op, struct file_request, op), proactor);
-}
-
-static void close_spares(struct file_request *request, struct proactor *proactor)
-{
-	if (request->spare_count == 0) {
-		block_pool_return(&requests, request);
-		return;
-	}
-	op_init(&request->op, file_closed);
-	proactor_close(proactor, &request->op, request->spares[--request->spare_count]);
-}
-
-static void spare(struct file_request *request, int fd)
-{
-	assert(request->spare_count < sizeof(request->spares) / sizeof(request->spares[0]));
-	request->spares[request->spare_count++] = fd;
-}
-
 /* The type of a text file tells utf-8, unless the configuration knows better. */
 static struct text with_charset(struct exchange *exchange, struct text type, struct text charset)
 {
@@ -220,38 +191,53 @@ static struct text with_charset(struct exchange *exchange, struct text type, str
 	return copy;
 }
 
-static bool answer_with(struct file_request *request)
-{
-	const struct file_delivery *delivery = request->site->delivery;
-
-	if (request->error_status == 0)
-		return file_answer(
-			request->exchange, delivery, &request->representation, request->fd);
-	return file_answer_page(request->exchange, delivery, &request->representation, request->fd,
-		request->error_status);
-}
-
 static void answer_file(struct file_request *request)
 {
-	if (!answer_with(request))
-		spare(request, request->fd);
-	close_spares(request, request->site->proactor);
+	const struct file_site *site = request->site;
+	const struct file_offer offer = {
+		.representation = &request->representation,
+		.media_type = with_charset(
+			request->exchange, request->representation.media_type, site->charset),
+		.is_negotiated = site->sibling_count > 0,
+		.content = request->content,
+	};
+
+	if (request->error_status == 0)
+		file_answer(request->exchange, site->delivery, &offer);
+	else
+		file_answer_page(request->exchange, site->delivery, &offer, request->error_status);
+	content_return(request->content);
+	block_pool_return(&requests, request);
 }
 
 /* The file that the lookup found is what is sent, unless a better one is found; the media type is
  * that of `path`. */
-static void choose_file(struct file_request *request, struct text path, struct text coding)
+static void choose_file(
+	struct file_request *request, struct content *content, struct text path, struct text coding)
 {
-	const struct file_site *site = request->site;
-	const struct lookup *lookup = &request->lookup;
-	struct representation *representation = &request->representation;
-	time_t now = (time_t)(proactor_wall_ns(site->proactor) / 1000000000);
+	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
 
-	request->fd = lookup->fd;
-	representation_init(representation, path, coding, &lookup->stat, now);
-	representation->media_type =
-		with_charset(request->exchange, representation->media_type, site->charset);
-	representation->is_negotiated = site->sibling_count > 0;
+	request->content = content;
+	representation_init(&request->representation, path, coding, &request->lookup.stat, now);
+}
+
+static void unkept_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	end_request(container_of(op, struct file_request, op), 503);
+}
+
+/* What the lookup found is held from now on.  NULL: out of memory, and the request has ended. */
+static struct content *hold_file(struct file_request *request)
+{
+	struct proactor *proactor = request->site->proactor;
+	struct content *content = content_of_file(proactor, request->lookup.fd);
+
+	if (!content) {
+		op_init(&request->op, unkept_closed);
+		proactor_close(proactor, &request->op, request->lookup.fd);
+	}
+	return content;
 }
 
 /* --- siblings ----------------------------------------------------------------------------- */
@@ -266,23 +252,23 @@ static bool original_is_acceptable(const struct file_request *request)
 
 static void answer_chosen(struct file_request *request)
 {
+	struct exchange *exchange = request->exchange;
+
 	if (original_is_acceptable(request)) {
 		answer_file(request);
 		return;
 	}
-	spare(request, request->fd);
-	exchange_add_field(
-		request->exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
-	exchange_answer_error(request->exchange, 406);
-	close_spares(request, request->site->proactor);
+	exchange_add_field(exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
+	content_return(request->content);
+	end_request(request, 406);
 }
 
-static void use_sibling(struct file_request *request)
+static void use_sibling(struct file_request *request, struct content *content)
 {
 	const struct text path = { request->path, request->path_length };
 
-	spare(request, request->fd);
-	choose_file(request, path, request->site->siblings[request->sibling]->coding);
+	content_return(request->content);
+	choose_file(request, content, path, request->site->siblings[request->sibling]->coding);
 	answer_chosen(request);
 }
 
@@ -291,14 +277,21 @@ static void try_siblings(struct file_request *request);
 static void sibling_looked_up(struct lookup *lookup)
 {
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
+	struct content *content;
 
-	if (lookup->status == 200 && sibling_is_current(&lookup->stat, &request->original)) {
-		use_sibling(request);
+	if (lookup->status != 200) {
+		try_siblings(request);
 		return;
 	}
-	if (lookup->status == 200)
-		spare(request, lookup->fd);
-	try_siblings(request);
+	content = hold_file(request);
+	if (!content) {
+		content_return(request->content);
+	} else if (sibling_is_current(&lookup->stat, &request->original)) {
+		use_sibling(request, content);
+	} else {
+		content_return(content);
+		try_siblings(request);
+	}
 }
 
 /* False: there is no more to look for. */
@@ -343,8 +336,11 @@ static void begin_siblings(struct file_request *request)
 static void file_found(struct file_request *request)
 {
 	const struct text no_coding = { NULL, 0 };
+	struct content *content = hold_file(request);
 
-	choose_file(request, lookup_path(&request->lookup), no_coding);
+	if (!content)
+		return;
+	choose_file(request, content, lookup_path(&request->lookup), no_coding);
 	if (request->site->sibling_count > 0 && request->error_status == 0)
 		begin_siblings(request);
 	else
@@ -392,12 +388,19 @@ static void fall_back(struct file_request *request, unsigned status)
 		answer_error(request, status);
 }
 
+/* After the answer: by then the site may be closed. */
+static void directory_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	block_pool_return(&requests, container_of(op, struct file_request, op));
+}
+
 static void listing_answered(void *owner)
 {
 	struct file_request *request = owner;
 
-	spare(request, request->lookup.fd);
-	close_spares(request, request->site->proactor);
+	op_init(&request->op, directory_closed);
+	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
 }
 
 /* A directory without an index file. */
@@ -456,7 +459,6 @@ void file_site_handle(void *state, struct exchange *exchange)
 	request->tried_count = 0;
 	request->error_status = 0;
 	request->siblings_tried = 0;
-	request->spare_count = 0;
 	look_up(request, exchange->request.path);
 }
 
@@ -512,5 +514,6 @@ void file_site_close(void *state)
 	root_close(site->root);
 	block_pool_trim(&requests);
 	byteranges_trim();
+	content_trim();
 	free(site);
 }

@@ -373,6 +373,7 @@ static void examined(struct proactor *proactor, struct op *op)
 	struct reading *reading = container_of(op, struct reading, op);
 	struct exchange *exchange = reading->exchange;
 	int64_t length = reading->stat.st_size;
+	struct content *content;
 	struct body_source *body;
 	struct range_set whole;
 
@@ -386,10 +387,16 @@ static void examined(struct proactor *proactor, struct op *op)
 		close_unread(reading, 500);
 		return;
 	}
-	range_set_whole(&whole, (uint64_t)length);
-	body = extents_open(proactor, reading->fd, &whole);
-	if (!body) {
+	content = content_of_file(proactor, reading->fd);
+	if (!content) {
 		close_unread(reading, 503);
+		return;
+	}
+	range_set_whole(&whole, (uint64_t)length);
+	body = extents_open(proactor, content, &whole);
+	content_return(content);
+	if (!body) {
+		end_reading(reading, 503);
 		return;
 	}
 	block_pool_return(&readings, reading);
@@ -533,6 +540,7 @@ static void close_store(void *state)
 	block_pool_trim(&readings);
 	gather_trim();
 	extents_trim();
+	content_trim();
 	free(store);
 }
 

@@ -1,17 +1,14 @@
 /* Extents of a file.  The source is a counter: how much of which range was asked for.  A file that
  * has become shorter is found out by whoever sends the extent (-ENODATA).
  *
- * Sources come from a pool of the process and may outlive the endpoint that made them: the last
- * thing a source does is to close its file. */
+ * Sources come from a pool of the process and may outlive the endpoint that made them. */
 #include "files/extents.h"
 
 #include "base/block_pool.h"
 
 struct extents {
 	struct body_source source;
-	struct op op; /* the close */
-	struct proactor *proactor;
-	int fd;
+	struct content *content;
 	unsigned index;           /* of the range that the next extent belongs to */
 	uint64_t produced_length; /* bytes of that range so far */
 	struct range_set set;
@@ -22,6 +19,18 @@ static struct block_pool pool = BLOCK_POOL(sizeof(struct extents), 256);
 static struct extents *extents_of(struct body_source *source)
 {
 	return container_of(source, struct extents, source);
+}
+
+static void fill_piece(
+	struct body_piece *piece, const struct content *content, uint64_t offset, uint64_t length)
+{
+	piece->fd = content->fd;
+	if (content->fd < 0) {
+		piece->bytes = text_first(text_from(content->bytes, offset), length);
+	} else {
+		piece->offset = offset;
+		piece->length = length;
+	}
 }
 
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
@@ -36,9 +45,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 		return BODY_LAST; /* an empty file */
 	if (length > left)
 		length = left;
-	piece->fd = extents->fd;
-	piece->offset = range->offset + extents->produced_length;
-	piece->length = length;
+	fill_piece(piece, extents->content, range->offset + extents->produced_length, length);
 	extents->produced_length += length;
 	if (length < left)
 		return BODY_PIECE;
@@ -46,32 +53,27 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	return ++extents->index == extents->set.count ? BODY_LAST : BODY_PIECE;
 }
 
-static void file_closed(struct proactor *proactor, struct op *op)
-{
-	(void)proactor;
-	block_pool_return(&pool, container_of(op, struct extents, op));
-}
-
 static void release(struct body_source *source)
 {
 	struct extents *extents = extents_of(source);
 
-	proactor_close(extents->proactor, &extents->op, extents->fd);
+	content_return(extents->content);
+	block_pool_return(&pool, extents);
 }
 
-struct body_source *extents_open(struct proactor *proactor, int fd, const struct range_set *set)
+struct body_source *extents_open(
+	struct proactor *proactor, struct content *content, const struct range_set *set)
 {
 	struct extents *extents = block_pool_take(&pool);
 
+	(void)proactor;
 	if (!extents)
 		return NULL;
 	*extents = (struct extents){
 		.source = { .produce = produce, .release = release },
-		.proactor = proactor,
-		.fd = fd,
+		.content = content_take(content),
 		.set = *set,
 	};
-	op_init(&extents->op, file_closed);
 	return &extents->source;
 }
 

@@ -7,7 +7,7 @@
  * first read.
  *
  * release() may come at any time.  The read that is under way owns its chunk until it ends; then
- * everything is returned, the file is closed, and the reader goes back to its pool. */
+ * everything is returned, and the reader goes back to its pool. */
 #include "files/reader.h"
 
 #include <assert.h>
@@ -22,7 +22,7 @@ struct chunk {
 
 struct reader {
 	struct body_source source;
-	struct op op; /* the read, finally the close */
+	struct op op; /* the read */
 	struct proactor *proactor;
 	uint64_t length;          /* of all ranges */
 	uint64_t produced_length; /* bytes handed out so far */
@@ -31,7 +31,7 @@ struct reader {
 	uint64_t range_read_length; /* bytes of that range so far */
 	struct chunk chunks[READER_CHUNK_COUNT];
 	unsigned first, full_count;
-	int fd;
+	struct content *content;
 	int error;    /* of a read: met by the consumer after what was read before it */
 	bool awaited; /* BODY_LATER was said, ready() is owed */
 	bool released;
@@ -81,7 +81,7 @@ static void read_ahead(struct reader *reader)
 			reader->error = -ENOMEM;
 		return;
 	}
-	proactor_read(reader->proactor, &reader->op, reader->fd, chunk->bytes,
+	proactor_read(reader->proactor, &reader->op, reader->content->fd, chunk->bytes,
 		left < READER_CHUNK_LENGTH ? (size_t)left : READER_CHUNK_LENGTH,
 		range->offset + reader->range_read_length);
 }
@@ -110,7 +110,7 @@ static void note_read(struct reader *reader, int64_t result)
 	advance(reader, (uint64_t)result);
 }
 
-static void close_file(struct reader *reader);
+static void end(struct reader *reader);
 
 static void chunk_read(struct proactor *proactor, struct op *op)
 {
@@ -119,7 +119,7 @@ static void chunk_read(struct proactor *proactor, struct op *op)
 	(void)proactor;
 	note_read(reader, op->result);
 	if (reader->released) {
-		close_file(reader);
+		end(reader);
 		return;
 	}
 	read_ahead(reader);
@@ -175,18 +175,12 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-static void file_closed(struct proactor *proactor, struct op *op)
-{
-	(void)proactor;
-	block_pool_return(&reader_pool, container_of(op, struct reader, op));
-}
-
-static void close_file(struct reader *reader)
+static void end(struct reader *reader)
 {
 	for (unsigned i = 0; i < READER_CHUNK_COUNT; i++)
 		return_chunk(&reader->chunks[i]);
-	op_init(&reader->op, file_closed);
-	proactor_close(reader->proactor, &reader->op, reader->fd);
+	content_return(reader->content);
+	block_pool_return(&reader_pool, reader);
 }
 
 static void release(struct body_source *source)
@@ -197,13 +191,15 @@ static void release(struct body_source *source)
 	if (op_is_active(&reader->op))
 		proactor_cancel(reader->proactor, &reader->op);
 	else
-		close_file(reader);
+		end(reader);
 }
 
-struct body_source *reader_open(struct proactor *proactor, int fd, const struct range_set *set)
+struct body_source *reader_open(
+	struct proactor *proactor, struct content *content, const struct range_set *set)
 {
 	struct reader *reader = block_pool_take(&reader_pool);
 
+	assert(content->fd >= 0);
 	if (!reader)
 		return NULL;
 	*reader = (struct reader){
@@ -211,7 +207,7 @@ struct body_source *reader_open(struct proactor *proactor, int fd, const struct 
 		.proactor = proactor,
 		.length = range_set_length(set),
 		.set = *set,
-		.fd = fd,
+		.content = content_take(content),
 	};
 	op_init(&reader->op, chunk_read);
 	return &reader->source;

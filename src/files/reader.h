@@ -3,18 +3,19 @@
 #ifndef RINGLET_FILES_READER_H
 #define RINGLET_FILES_READER_H
 
+#include "files/content.h"
 #include "http/body.h"
 #include "http/range.h"
-#include "proactor/proactor.h"
 
 /* A reader's memory, whatever the length of its file: while one chunk is being sent the others are
  * read, and a client that does not read its response costs no more than these. */
 enum { READER_CHUNK_COUNT = 4, READER_CHUNK_LENGTH = 65536 };
 
-/* These ranges of `fd`, one after the other.  fd is the source's from now on: closed after
- * release().  A file that has become shorter ends the body with -ENODATA; of one that has grown no
- * more is read.  NULL: out of memory, fd stays the caller's. */
-struct body_source *reader_open(struct proactor *proactor, int fd, const struct range_set *set);
+/* These ranges of a content with a descriptor, one after the other; the source holds it until its
+ * last read after release() has ended.  A file that has become shorter ends the body with -ENODATA;
+ * of one that has grown no more is read.  NULL: out of memory. */
+struct body_source *reader_open(
+	struct proactor *proactor, struct content *content, const struct range_set *set);
 
 /* Frees the memory kept for later readers. */
 void reader_trim(void);

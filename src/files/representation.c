@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#include "http/date.h"
 #include "http/media_type.h"
 
 static void write_etag(struct representation *representation, const struct stat *stat)
@@ -31,9 +30,9 @@ void representation_init(struct representation *representation, struct text path
 {
 	representation->media_type = media_type_of(path);
 	representation->coding = coding;
-	representation->is_negotiated = false;
 	representation->length = (uint64_t)stat->st_size;
 	representation->last_modified = stat->st_mtim.tv_sec < now ? stat->st_mtim.tv_sec : now;
+	date_write(representation->last_modified_text, representation->last_modified);
 	write_etag(representation, stat);
 }
 
@@ -50,9 +49,7 @@ void representation_add_etag(const struct representation *representation, struct
 void representation_add_last_modified(
 	const struct representation *representation, struct exchange *exchange)
 {
-	char date[DATE_LENGTH];
+	const struct text date = { representation->last_modified_text, DATE_LENGTH };
 
-	date_write(date, representation->last_modified);
-	exchange_add_field(
-		exchange, text_literal("Last-Modified"), (struct text){ date, DATE_LENGTH });
+	exchange_add_field(exchange, text_literal("Last-Modified"), date);
 }

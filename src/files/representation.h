@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include "http/date.h"
 #include "http/exchange.h"
 
 enum { ETAG_LENGTH_MAX = 2 + 16 + 1 + 16 + 1 + 4 };
@@ -12,9 +13,9 @@ enum { ETAG_LENGTH_MAX = 2 + 16 + 1 + 16 + 1 + 4 };
 struct representation {
 	struct text media_type;
 	struct text coding; /* "gzip" (§8.4); empty: none */
-	bool is_negotiated; /* another representation of the same could be chosen (§12.5.5) */
 	uint64_t length;
-	time_t last_modified;           /* never later than the Date of an answer made now */
+	time_t last_modified; /* never later than the Date of an answer made now */
+	char last_modified_text[DATE_LENGTH];
 	char etag[ETAG_LENGTH_MAX + 1]; /* formatting ends in a zero */
 	size_t etag_length;
 };

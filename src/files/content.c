@@ -1,0 +1,68 @@
+/* Counting.  What is behind a descriptor comes from a pool of the process and may outlive whoever
+ * opened it: the last thing it does is to close its file.  What is in memory is one block of the
+ * heap, its bytes behind it. */
+#include "files/content.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/block_pool.h"
+
+static struct block_pool pool = BLOCK_POOL(sizeof(struct content), 256);
+
+static void file_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	block_pool_return(&pool, container_of(op, struct content, op));
+}
+
+struct content *content_of_file(struct proactor *proactor, int fd)
+{
+	struct content *content = block_pool_take(&pool);
+
+	if (!content)
+		return NULL;
+	*content = (struct content){ .fd = fd, .proactor = proactor, .user_count = 1 };
+	op_init(&content->op, file_closed);
+	return content;
+}
+
+struct content *content_in_memory(size_t length)
+{
+	struct content *content = malloc(sizeof(*content) + length);
+
+	if (!content)
+		return NULL;
+	*content = (struct content){ .fd = -1, .user_count = 1 };
+	content->bytes = (struct text){ (char *)(content + 1), length };
+	return content;
+}
+
+char *content_memory(struct content *content)
+{
+	assert(content->fd < 0 && content->user_count == 1);
+	return (char *)(content + 1);
+}
+
+struct content *content_take(struct content *content)
+{
+	assert(content->user_count > 0);
+	content->user_count++;
+	return content;
+}
+
+void content_return(struct content *content)
+{
+	assert(content->user_count > 0);
+	if (--content->user_count > 0)
+		return;
+	if (content->fd >= 0)
+		proactor_close(content->proactor, &content->op, content->fd);
+	else
+		free(content);
+}
+
+void content_trim(void)
+{
+	block_pool_trim(&pool);
+}
