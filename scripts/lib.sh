@@ -37,6 +37,11 @@ has_command() {
 	command -v "$1"
 }
 
+# Debian keeps daemons where a user's PATH does not lead.
+has_daemon() {
+	PATH=$PATH:/usr/sbin command -v "$1"
+}
+
 has_header() {
 	printf '#include <%s>\n' "$1" | cc -E -x c -
 }
@@ -63,6 +68,8 @@ need_for_testing() {
 	need scdoc has_command scdoc
 	need strace has_command strace
 	need valgrind has_command valgrind
+	need nginx-light has_daemon nginx
+	need openssl has_command openssl
 	need chromium has_command chromium
 	need chromium-driver has_command chromedriver
 }

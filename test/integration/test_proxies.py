@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -86,17 +87,16 @@ class Proxies(unittest.TestCase):
         self.assertEqual(self.status(server, "/open"), 403)
 
     def test_a_proxy_may_come_by_a_local_socket_or_ipv6(self):
-        with Server() as directory:  # whose directory outlives the second server
-            path = str(directory.directory / "socket")
-            server = serve(self, '{"::1", "unix:"}', listen=("[::1]:0", f"unix:{path}"))
-            for address in (("::1", server.port), path):
-                with harness.Client(address) as client:
-                    fields = {"X-Forwarded-For": "192.0.2.1"}
-                    self.assertEqual(client.get("/inside", fields=fields).status, 200)
-                    self.assertEqual(client.get("/stats", fields=fields).status, 403)
-                    self.assertEqual(client.get("/stats").status, 200)
-            server.await_stdout(r'^192\.0\.2\.1 - - .*"GET /inside ')
-            server.await_stdout(r'^unix: - - .*"GET /stats ')
+        path = self.enterContext(tempfile.TemporaryDirectory()) + "/socket"
+        server = serve(self, '{"::1", "unix:"}', listen=("[::1]:0", f"unix:{path}"))
+        for address in (("::1", server.port), path):
+            with harness.Client(address) as client:
+                fields = {"X-Forwarded-For": "192.0.2.1"}
+                self.assertEqual(client.get("/inside", fields=fields).status, 200)
+                self.assertEqual(client.get("/stats", fields=fields).status, 403)
+                self.assertEqual(client.get("/stats").status, 200)
+        server.await_stdout(r'^192\.0\.2\.1 - - .*"GET /inside ')
+        server.await_stdout(r'^unix: - - .*"GET /stats ')
 
     def test_refused_head_is_logged_with_the_peer(self):
         server = serve(self)
