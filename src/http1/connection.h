@@ -15,10 +15,11 @@
 #include "net/stream.h"
 
 enum {
-	CONNECTION_EVENTS_MAX = 8,        /* posted and not yet advanced */
-	CONNECTION_OUTPUT_SIZE = 16384,   /* heads, small bodies, gathered answers */
-	CONNECTION_GATHERED_MAX = 16,     /* answers that leave in one send */
-	CONNECTION_PIECE_MAX = 1048576,   /* bytes of body per send */
+	CONNECTION_EVENTS_MAX = 8,      /* posted and not yet advanced */
+	CONNECTION_OUTPUT_SIZE = 16384, /* heads, small bodies, gathered answers */
+	CONNECTION_GATHERED_MAX = 16,   /* answers that leave in one send */
+	CONNECTION_COPIED_MAX = 2048,   /* bytes of body worth copying to save a range of memory */
+	CONNECTION_PIECE_MAX = 1048576, /* bytes of body per send */
 	CONNECTION_DISCARDED_MAX = 65536, /* bytes of unwanted body read before giving up */
 };
 

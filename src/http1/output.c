@@ -100,14 +100,30 @@ static void body_ready(struct body_source *source)
 
 /* --- sending ------------------------------------------------------------------------------ */
 
+/* What is short is copied behind the head: sending one range of memory costs the kernel less than
+ * sending several, more than the copy. */
+static struct text copy_if_short(struct buffer *output, struct text bytes)
+{
+	if (bytes.length > CONNECTION_COPIED_MAX || bytes.length > buffer_room(output))
+		return bytes;
+	buffer_append(output, bytes);
+	return (struct text){ NULL, 0 };
+}
+
 /* Sends what is in `output`, then `bytes`, then `tail`. */
 static enum output_state send_memory(
 	struct connection *connection, struct text bytes, struct text tail, bool more)
 {
 	struct active *active = connection->active;
-	const struct text parts[] = { buffer_text(&active->output), bytes, tail };
+	struct text parts[3];
 	unsigned count = 0;
 
+	bytes = copy_if_short(&active->output, bytes);
+	if (bytes.length == 0)
+		tail = copy_if_short(&active->output, tail);
+	parts[0] = buffer_text(&active->output);
+	parts[1] = bytes;
+	parts[2] = tail;
 	for (unsigned i = 0; i < 3; i++) {
 		if (parts[i].length > 0)
 			active->vector[count++] = (struct iovec){ (void *)(uintptr_t)parts[i].bytes,
