@@ -64,6 +64,7 @@ need_for_building() {
 need_for_testing() {
 	need python3 has_command python3
 	need libcmocka-dev has_library cmocka
+	need libhttp-parser-dev has_header http_parser.h
 	need clang-format has_command clang-format
 	need scdoc has_command scdoc
 	need strace has_command strace

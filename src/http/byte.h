@@ -15,6 +15,28 @@ static inline bool byte_is_field_value(char byte)
 	return byte == '\t' || !byte_is_control(byte);
 }
 
+/* May it stand in a token, such as a field name (tchar, RFC 9110 §5.6.2)? */
+static inline bool byte_is_token(char byte)
+{
+	switch (byte) {
+	case '0' ... '9':
+	case 'A' ... 'Z':
+	case 'a' ... 'z':
+	case '!':
+	case '#' ... '\'':
+	case '*':
+	case '+':
+	case '-':
+	case '.':
+	case '^' ... '`':
+	case '|':
+	case '~':
+		return true;
+	default:
+		return false;
+	}
+}
+
 static inline char byte_lower(char byte)
 {
 	return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;

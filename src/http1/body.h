@@ -17,7 +17,8 @@ struct http1_body {
 	bool chunked;
 	bool after_cr;        /* a CR was seen, LF must follow */
 	bool line_empty;      /* the trailer line has no byte yet */
-	bool in_extension;    /* past the digits of a chunk size */
+	bool past_name;       /* past the colon of a trailer, past the semicolon of a chunk size */
+	bool blank_seen;      /* behind the digits of a chunk size */
 	unsigned digit_count; /* of the chunk size */
 	unsigned line_length; /* bytes of size lines (per line) and of trailers (together) */
 	uint64_t remaining;   /* content bytes of the body or chunk still to come */

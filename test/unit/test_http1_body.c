@@ -120,6 +120,7 @@ static void test_extensions_are_ignored(void **state)
 	(void)state;
 	assert_chunked("5;a=b\r\nhello\r\n0;c\r\n\r\n", "hello", "");
 	assert_chunked("1;q=\"\t 5\"\r\nx\r\n0\r\n\r\n", "x", "");
+	assert_chunked("1 \t;a\r\nx\r\n0 ;b = c\r\n\r\n", "x", "");
 }
 
 /* RFC 9112 §7.1.2 */
@@ -127,6 +128,22 @@ static void test_trailers_are_dropped(void **state)
 {
 	(void)state;
 	assert_chunked("1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\nGET /", "x", "GET /");
+}
+
+/* RFC 9112 §7.1.2, §5.1, §5.2 */
+static void test_trailers_have_names_and_colons(void **state)
+{
+	(void)state;
+	assert_chunked("0\r\nA:\r\nB: c: d\r\n!#$%&'*+-.^_`|~09azAZ:\xff\r\n\r\n", "", "");
+	assert_refused("0\r\nA\r\n\r\n");
+	assert_refused("0\r\n: b\r\n\r\n");
+	assert_refused("0\r\nA : b\r\n\r\n");
+	assert_refused("0\r\nA\t: b\r\n\r\n");
+	assert_refused("0\r\n A: b\r\n\r\n");
+	assert_refused("0\r\nA: b\r\n c\r\n\r\n");
+	assert_refused("0\r\nA: b\r\nGET / HTTP/1.1\r\n\r\n");
+	assert_refused("0\r\nA(: b\r\n\r\n");
+	assert_refused("0\r\n\xc3\xa4: b\r\n\r\n");
 }
 
 static void test_sizes_are_bare_hexadecimal_digits(void **state)
@@ -140,7 +157,9 @@ static void test_sizes_are_bare_hexadecimal_digits(void **state)
 	assert_refused("0x1\r\n");
 	assert_refused(" 1\r\n");
 	assert_refused("1 \r\n");
-	assert_refused("1 ;a\r\n");
+	assert_refused("1 2;a\r\n");
+	assert_refused(" 1;a\r\n");
+	assert_refused("1\t\r\n");
 	assert_refused("1,1\r\n");
 	assert_refused("1_0\r\n");
 }
@@ -221,10 +240,10 @@ static void test_trailers_are_bounded_together(void **state)
 	char memory[HTTP1_BODY_LINE_MAX + 64];
 
 	(void)state;
-	assert_ends_with(1, long_line(memory, sizeof(memory), "0\r\nA: b\r\n",
-				    HTTP1_BODY_LINE_MAX - 4, "\r\n\r\n"));
+	assert_ends_with(1, long_line(memory, sizeof(memory),
+				    "0\r\nA: b\r\nC:", HTTP1_BODY_LINE_MAX - 6, "\r\n\r\n"));
 	assert_ends_with(-EPROTO,
-		long_line(memory, sizeof(memory), "0\r\nA: b\r\n", HTTP1_BODY_LINE_MAX - 3, ""));
+		long_line(memory, sizeof(memory), "0\r\nA: b\r\nC:", HTTP1_BODY_LINE_MAX - 5, ""));
 }
 
 static void test_leading_zeros_of_a_size_are_bounded(void **state)
@@ -246,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_chunks_are_joined),
 		cmocka_unit_test(test_extensions_are_ignored),
 		cmocka_unit_test(test_trailers_are_dropped),
+		cmocka_unit_test(test_trailers_have_names_and_colons),
 		cmocka_unit_test(test_sizes_are_bare_hexadecimal_digits),
 		cmocka_unit_test(test_sizes_that_overflow_are_refused),
 		cmocka_unit_test(test_lines_end_in_cr_lf),
