@@ -141,7 +141,8 @@ void setting_append_expected(const struct setting *setting, struct buffer *buffe
 		}
 		break;
 	case SETTING_DIRECTORY:
-		buffer_append_string(buffer, "an existing directory");
+		buffer_append_string(buffer,
+			setting->made ? "a directory in an existing one" : "an existing directory");
 		break;
 	case SETTING_FILE:
 		buffer_append_string(buffer, "the path of a file");

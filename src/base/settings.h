@@ -32,6 +32,7 @@ struct setting {
 	uint64_t minimum, maximum;      /* numbers, sizes, durations (ns); maximum 0: no bound */
 	const struct setting *children; /* SETTING_SECTION: ends with a NULL name */
 	bool titled;                    /* SETTING_SECTION: has a title and may be repeated */
+	bool made;      /* SETTING_DIRECTORY: its user makes it if only its last part is missing */
 	bool inherited; /* may also stand in an enclosing section, whose value then holds */
 
 	/* SETTING_STRING, SETTING_STRINGS: what is wrong, and *wrong the string that is; NULL:

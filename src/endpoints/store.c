@@ -71,8 +71,10 @@ static const struct setting settings[] = {
 	{
 		.name = "directory",
 		.type = SETTING_DIRECTORY,
-		.help = "Where the value is kept; locations with the same directory share it.  "
-			"Workers must be allowed to write there.",
+		.made = true,
+		.help = "Where the value is kept; locations with the same directory share it.  If "
+			"only the last part of the path is missing, workers make the directory, "
+			"for themselves alone (mode 0700).  They must be allowed to write there.",
 	},
 	{
 		.name = "store_bytes",
@@ -505,9 +507,32 @@ static int await(struct store *store)
 	return store->op.result < 0 ? (int)store->op.result : 0;
 }
 
-static int open_store(void **state, const struct section *location, struct proactor *proactor)
+/* Sets store->directory. */
+static int open_directory(struct store *store)
 {
 	static const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+	int r;
+
+	op_init(&store->op, note_done);
+	proactor_open_file(store->proactor, &store->op, AT_FDCWD, store->path, &how);
+	r = await(store);
+	if (r == 0)
+		store->directory = (int)store->op.result;
+	return r;
+}
+
+/* Another worker may have been faster. */
+static int make_directory(struct store *store)
+{
+	if (mkdir(store->path, 0700) == 0)
+		log_info("made the directory %s", store->path);
+	else if (errno != EEXIST)
+		return -errno;
+	return open_directory(store);
+}
+
+static int open_store(void **state, const struct section *location, struct proactor *proactor)
+{
 	const char *path = section_string(location, "directory");
 	struct store *store = malloc(sizeof(*store));
 	int r;
@@ -516,14 +541,13 @@ static int open_store(void **state, const struct section *location, struct proac
 		return fail(-ENOMEM, "cannot store in %s", path);
 	*store = (struct store){ .proactor = proactor, .path = path };
 	store->length_max = section_number(location, "store_bytes");
-	op_init(&store->op, note_done);
-	proactor_open_file(proactor, &store->op, AT_FDCWD, path, &how);
-	r = await(store);
+	r = open_directory(store);
+	if (r == -ENOENT)
+		r = make_directory(store);
 	if (r < 0) {
 		free(store);
 		return fail(r, "cannot store in %s", path);
 	}
-	store->directory = (int)store->op.result;
 	remove_left_behind(path);
 	*state = store;
 	return 0;

@@ -6,6 +6,7 @@
  * none is missing.  After this no lookup of the server can fail. */
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,16 +188,34 @@ static bool is_path(const struct setting_value *value)
 	return type == SETTING_DIRECTORY || (type == SETTING_FILE && value->number == 0);
 }
 
-static int check_directory(
-	const struct section *section, const struct setting_value *value, const char *path)
+/* 0, or a negative errno. */
+static int find_directory(const char *path)
 {
 	DIR *directory = opendir(path);
 
-	if (directory)
-		return closedir(directory);
-	return configuration_complain(section->file, value->line,
-		"%s = %s: %s: %s, expected an existing directory", value->setting->name,
-		value->strings[0], path, strerror(errno));
+	return directory ? closedir(directory) : -errno;
+}
+
+static int find_parent(const char *path)
+{
+	auto_free char *parent = strdup(path);
+
+	return parent ? find_directory(dirname(parent)) : -ENOMEM;
+}
+
+static int check_directory(
+	const struct section *section, const struct setting_value *value, const char *path)
+{
+	int r = find_directory(path);
+	bool made = value->setting->made;
+
+	if (r == -ENOENT && made)
+		r = find_parent(path);
+	if (r == 0)
+		return 0;
+	return configuration_complain(section->file, value->line, "%s = %s: %s: %s, expected %s",
+		value->setting->name, value->strings[0], path, strerror(-r),
+		made ? "a directory in an existing one" : "an existing directory");
 }
 
 static int resolve_path(

@@ -43,7 +43,9 @@ class TheSite(unittest.TestCase):
         sample = (harness.TREE / "docs" / "ringlet.conf").read_text()
         sample = 'listen "127.0.0.1:0" {}\n' + re.sub(r'(?m)^listen ".*$', "", sample)
         assert '"../www"' in sample
-        cls.server = harness.Server(configuration=sample.replace("../www", str(WWW)), root=WWW)
+        # Beside the configuration, and made by the server.
+        sample = sample.replace("../www", str(WWW)).replace('"../store"', '"store"')
+        cls.server = harness.Server(configuration=sample, root=WWW)
         cls.server.__enter__()
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
@@ -83,6 +85,12 @@ class TheSite(unittest.TestCase):
                 self.assertIn('name="viewport"', page)
                 self.assertIn('name="color-scheme" content="light dark"', page)
         self.assertIn("prefers-color-scheme: dark", (WWW / "static" / "style.css").read_text())
+
+    def test_what_is_written_is_read_back(self):
+        with self.server.client() as client:
+            self.assertEqual(client.request("PUT", "/write", body=b"kept").status, 201)
+            self.assertEqual(client.get("/read").body, b"kept")
+            self.assertEqual(client.request("DELETE", "/write").status, 204)
 
     def test_error_is_plain(self):
         response = self.server.get("/nothing-here")

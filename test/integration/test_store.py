@@ -8,6 +8,7 @@ import pathlib
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -154,6 +155,20 @@ class Store(Case):
                          before_exec=leave_a_file_as_an_earlier_process_of_this_id) as server:
             self.assertEqual(set(self.names()), kept)
             self.assertEqual(server.client().request("PUT", "/write", body=b"new").status, 201)
+
+    def test_directory_is_made_if_only_it_is_missing(self):
+        self.directory.rmdir()
+        with self.server(workers=2) as server:
+            self.assertEqual(stat.filemode(self.directory.stat().st_mode), "drwx------")
+            self.assertEqual(server.client().request("PUT", "/write", body=b"x").status, 201)
+        missing = self.directory / "missing" / "store"
+        configuration = self.directory / "ringlet.conf"
+        configuration.write_text(harness.configuration_text(self.directory, locations={
+            "/": f'endpoint = "store"  directory = "{missing}"'}))
+        refused = harness.run("-c", configuration, "-t")
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, "missing/store: No such file or directory, expected a "
+                                         "directory in an existing one")
 
     def test_full_disk_is_507_and_leaves_the_old_value(self):
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs",
