@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/owned.h"
+#include "http/host.h"
 #include "http/path.h"
 
 void router_init(struct router *router)
@@ -120,30 +121,22 @@ struct location *router_add_location(
 	return location;
 }
 
-/* "example.com" of "example.com:8080", "[::1]" of "[::1]:8080". */
-static struct text without_port(struct text host)
-{
-	size_t start = host.length > 0 && host.bytes[0] == '[' ? text_find(host, ']') : 0;
-
-	return text_first(host, start + text_find(text_from(host, start), ':'));
-}
-
 const struct site *router_find_site(const struct router *router, struct text host)
 {
-	const struct site *any = NULL;
+	const struct site *best = NULL;
+	size_t best_fit = 0;
 
-	host = without_port(host);
+	host = host_name(host);
 	list_for_each (node, &router->sites) {
 		const struct site *site = container_of(node, struct site, node);
+		size_t fit = host_fit(site->name, host);
 
-		if (text_equal(site->name, text_literal("*")))
-			any = site;
-		else if (text_equal_ignoring_case(site->name, host))
-			return site;
+		if (!best || fit > best_fit) {
+			best = site;
+			best_fit = fit;
+		}
 	}
-	if (any || list_is_empty(&router->sites))
-		return any;
-	return container_of(list_first(&router->sites), struct site, node);
+	return best;
 }
 
 const struct location *router_find_location(const struct site *site, struct text path)
@@ -157,13 +150,14 @@ const struct location *router_find_location(const struct site *site, struct text
 	return NULL;
 }
 
+/* RFC 9110 §10.2.1.  OPTIONS is answered everywhere, here if not by the endpoint. */
 static void add_allow(struct exchange *exchange, unsigned methods)
 {
 	char memory[128];
 	struct buffer allow;
 
 	buffer_init(&allow, memory, sizeof(memory));
-	method_append_allow(&allow, methods);
+	method_append_allow(&allow, methods | METHOD_BIT(METHOD_OPTIONS));
 	exchange_add_field(exchange, text_literal("Allow"), buffer_text(&allow));
 }
 
@@ -182,10 +176,11 @@ static unsigned methods_of_site(const struct site *site)
 	return methods;
 }
 
-/* OPTIONS of the server itself (RFC 9110 §9.3.7) has nothing to tell but the methods. */
+/* There is nothing to tell but the methods; 200, since 204 could not say Content-Length: 0, as
+ * RFC 9110 §9.3.7 wants it. */
 static void answer_options(struct exchange *exchange, unsigned methods)
 {
-	add_allow(exchange, methods | METHOD_BIT(METHOD_OPTIONS));
+	add_allow(exchange, methods);
 	exchange_answer(exchange, 200, NULL, 0);
 }
 
@@ -251,12 +246,14 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 		exchange_answer_error(exchange, 403);
 		return;
 	}
-	if (!(location->methods & METHOD_BIT(exchange->request.method))) {
+	if (location->methods & METHOD_BIT(exchange->request.method)) {
+		exchange->location = location;
+		location->endpoint->handle(location->state, exchange);
+	} else if (exchange->request.method == METHOD_OPTIONS) {
+		answer_options(exchange, location->methods);
+	} else {
 		answer_not_allowed(exchange, location->methods);
-		return;
 	}
-	exchange->location = location;
-	location->endpoint->handle(location->state, exchange);
 }
 
 void router_dispatch(const struct router *router, struct exchange *exchange)

@@ -23,7 +23,7 @@ struct location {
 
 struct site {
 	struct list_node node;
-	struct text name; /* "*": any host; or "example.com"; copied */
+	struct text name; /* "example.com", "*.example.com" or "*"; copied */
 	struct list locations;
 	struct location_fields *fields; /* of answers that no location gives */
 };
@@ -43,8 +43,8 @@ struct site *router_add_site(struct router *router, struct text name);
 struct location *router_add_location(
 	struct site *site, struct text prefix, const struct endpoint *endpoint, void *state);
 
-/* The site named by `host` (its port is ignored, case too), else "*", else the first; NULL only
- * when there is none. */
+/* The site named by `host` (its port is ignored, case and a dot at its end too), else the longest
+ * wildcard that covers it, else "*", else the first; NULL only when there is none. */
 const struct site *router_find_site(const struct router *router, struct text host);
 
 /* The longest location that begins `path`, or NULL. */
@@ -52,7 +52,8 @@ const struct location *router_find_location(const struct site *site, struct text
 
 /* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
  * checks the client and the method, calls handle().  What needs no endpoint is answered here: 400
- * (path), 403, 404, 405 (with Allow), 414, 501, and OPTIONS of "*".  The path is the target's up to
+ * (path), 403, 404, 405 (with Allow), 414, 501, and OPTIONS of "*" and of locations whose endpoint
+ * has no answer of its own to it.  The path is the target's up to
  * the "?"; request->path is filled in.  The router must have a site. */
 void router_dispatch(const struct router *router, struct exchange *exchange);
 

@@ -13,6 +13,7 @@
 
 #include "base/owned.h"
 #include "endpoints/registry.h"
+#include "http/host.h"
 #include "net/address.h"
 #include "server/configuration_load.h"
 
@@ -106,6 +107,9 @@ static unsigned methods_of(const struct setting_value *value, const struct endpo
 		return endpoint->methods;
 	for (size_t i = 0; i < value->count; i++)
 		methods |= METHOD_BIT(method_of(text_of(value->strings[i])));
+	/* Whoever may GET may also ask what GET would answer. */
+	if (methods & METHOD_BIT(METHOD_GET))
+		methods |= METHOD_BIT(METHOD_HEAD);
 	return methods & endpoint->methods;
 }
 
@@ -295,31 +299,15 @@ static int check_listen(const struct section *listen)
 	return 0;
 }
 
-static bool is_host_byte(char byte)
-{
-	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-	       (byte >= '0' && byte <= '9') || strchr("-._[]:", byte);
-}
-
-static bool is_host(const char *name)
-{
-	const char *colon = strchr(name, ':');
-
-	/* A colon only in the brackets of an IPv6 address: the port is no part of the name. */
-	if (name[0] == '\0' || (colon && (name[0] != '[' || name[strlen(name) - 1] != ']')))
-		return false;
-	while (*name != '\0' && is_host_byte(*name))
-		name++;
-	return *name == '\0';
-}
-
 static int check_site(const struct section *site)
 {
-	if (strcmp(site->title, "*") != 0 && !is_host(site->title))
+	const char *what = host_check_site(text_of(site->title));
+
+	if (what)
 		return complain(site,
-			"site \"%s\": no host, expected \"*\" or a name without port as "
-			"\"example.com\"",
-			site->title);
+			"site \"%s\": %s, expected \"example.com\", \"*.example.com\" or \"*\", "
+			"without port",
+			site->title, what);
 	list_for_each (node, &site->parent->children) {
 		const struct section *other = section_of(node);
 

@@ -132,7 +132,8 @@ static const struct setting location_table[] = {
 		.words = method_words,
 		.fallback = "{}",
 		.help = "Of the methods that the endpoint knows, those that are allowed here; "
-			"others are answered 405.  {}: all of them." },
+			"others are answered 405.  GET includes HEAD, and OPTIONS is always "
+			"answered.  {}: all of them." },
 	{ .name = "allow",
 		.type = SETTING_STRINGS,
 		.check = network_check,
@@ -292,7 +293,9 @@ const struct setting settings_table[] = {
 		.type = SETTING_SECTION,
 		.titled = true,
 		.children = site_table,
-		.help = "What is served for the host in the title; \"*\": for any host.  At least "
-			"one." },
+		.help = "What is served for the host in the title; \"*.example.com\" is for all "
+			"names that end so, \"*\" for any host.  The name itself comes first, "
+			"then the longest that ends so, then \"*\"; else the first site answers.  "
+			"At least one." },
 	{ 0 },
 };

@@ -366,6 +366,8 @@ class Mistakes(Case):
                 (1, 'listen "127.0.0.1:99999" {}', "99999"), (1, 'listen "unix:" {}', "unix"),
                 (11, 'site "example.com:80" {', "without port"), (11, 'site "" {', "host"),
                 (11, 'site "a/b" {', "host"),
+                (11, 'site "a.*" {', "wildcard.*expected .*example"),
+                (11, 'site "a.b." {', "dot at the end"), (11, 'site "a..b" {', "empty label"),
                 (14, 'location "x" {}', "begins with /"), (14, 'location "" {}', "begins with /"),
                 (14, 'location "/a//b" {}', "never"), (14, 'location "/a/../b" {}', "never"),
                 (14, 'location "/a/." {}', "never")):

@@ -207,7 +207,7 @@ class Palindrome(Case):
     def test_other_methods_are_405(self):
         for method in ("GET", "HEAD", "PUT", "DELETE"):
             response = self.connect().request(method, "/palindrome")
-            self.assertEqual((response.status, response.field("Allow")), (405, "POST"))
+            self.assertEqual((response.status, response.field("Allow")), (405, "POST, OPTIONS"))
 
 
 class Health(unittest.TestCase):
@@ -234,14 +234,15 @@ class Methods(Case):
 
     def test_allowed_are_those_of_the_location_that_the_endpoint_knows(self):
         client = self.connect()
-        for target, allowed in (("/post", ["POST", "PUT"]), ("/get", ["GET"]),
+        for target, allowed in (("/post", ["POST", "PUT"]), ("/get", ["GET", "HEAD"]),
                                 ("/all", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"])):
             for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"):
                 with self.subTest(target=target, method=method):
                     response = client.request(method, target)
                     self.assertEqual(response.status, 200 if method in allowed else 405)
                     if method not in allowed:
-                        self.assertEqual(response.field("Allow"), ", ".join(allowed))
+                        self.assertEqual(response.field("Allow"),
+                                         ", ".join([*allowed, "OPTIONS"]))
 
 
 if __name__ == "__main__":

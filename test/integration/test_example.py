@@ -43,7 +43,8 @@ class Example(unittest.TestCase):
         server = self.serve()
         with server.client() as client:
             self.assertEqual(client.request("HEAD", "/hello?name=x").field("Content-Length"), "10")
-            self.assertEqual(client.request("POST", "/hello").field("Allow"), "GET, HEAD")
+            self.assertEqual(client.request("POST", "/hello").field("Allow"),
+                             "GET, HEAD, OPTIONS")
             self.assertEqual(client.get("/hello?name=" + "x" * 300).status, 414)
             self.assertEqual(client.get("/hello").body, b"Hello, world!\n")
         requests = {each["name"]: each["requests"] for each in server.stats()["endpoints"]}

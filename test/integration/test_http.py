@@ -105,7 +105,7 @@ class Http(unittest.TestCase):
             for target in ("/ping", "/"):
                 response = client.request("POST", target, body=b"x")
                 self.assertEqual(response.status, 405)
-                self.assertEqual(response.field("Allow"), "GET, HEAD")
+                self.assertEqual(response.field("Allow"), "GET, HEAD, OPTIONS")
 
     def test_location_matches_whole_segments_and_the_rest_are_files(self):
         with self.connect() as client:

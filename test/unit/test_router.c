@@ -186,20 +186,24 @@ static void test_without_a_location_it_is_404(void **state)
 static void test_405_says_what_is_allowed(void **state)
 {
 	assert_answer(*state, "POST", "/index.html", 405);
-	assert_allow(*state, "GET, HEAD");
+	assert_allow(*state, "GET, HEAD, OPTIONS");
 	assert_answer(*state, "DELETE", "/ping", 405);
-	assert_allow(*state, "GET, HEAD, POST");
-	assert_answer(*state, "OPTIONS", "/ping", 405);
-	assert_allow(*state, "GET, HEAD, POST");
+	assert_allow(*state, "GET, HEAD, POST, OPTIONS");
+}
+
+/* RFC 9110 §9.3.8, §15.5.6: it would show others what a proxy added to the request. */
+static void test_trace_is_405(void **state)
+{
 	assert_answer(*state, "TRACE", "/", 405);
-	assert_allow(*state, "GET, HEAD");
+	assert_allow(*state, "GET, HEAD, OPTIONS");
+	assert_answer(*state, "TRACE", "*", 400);
 }
 
 /* RFC 9110 §9.3.6: the target of CONNECT is no path. */
 static void test_connect_is_405(void **state)
 {
 	assert_answer(*state, "CONNECT", "example.com:443", 405);
-	assert_allow(*state, "GET, HEAD, POST");
+	assert_allow(*state, "GET, HEAD, POST, OPTIONS");
 }
 
 /* RFC 9110 §9.3.7 */
@@ -211,6 +215,35 @@ static void test_options_of_the_server_lists_methods(void **state)
 	assert_allow(fixture, "GET, HEAD, POST, OPTIONS");
 	assert_int_equal(fixture->exchange.response.length, 0);
 	assert_answer(fixture, "GET", "*", 400);
+}
+
+/* RFC 9110 §9.3.7, §10.2.1 */
+static void test_options_of_a_path_lists_those_of_its_location(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_answer(fixture, "OPTIONS", "/ping", 200);
+	assert_allow(fixture, "GET, HEAD, POST, OPTIONS");
+	assert_int_equal(fixture->exchange.response.length, 0);
+	assert_answer(fixture, "OPTIONS", "/none/at/all", 200);
+	assert_allow(fixture, "GET, HEAD, OPTIONS");
+	assert_answer(fixture, "OPTIONS", "/ping/x", 404);
+	assert_answer(fixture, "OPTIONS", "/%", 400);
+}
+
+static void test_options_is_the_endpoints_that_knows_it(void **state)
+{
+	static const struct endpoint ALL = {
+		.name = "all",
+		.methods = READING | METHOD_BIT(METHOD_OPTIONS),
+		.handle = answer_pong,
+	};
+	struct fixture *fixture = *state;
+	struct site *site = router_add_site(&fixture->router, text_literal("localhost"));
+
+	router_add_location(site, text_literal("/all"), &ALL, "all");
+	assert_int_equal(dispatch(fixture, "OPTIONS", text_literal("/all")), 200);
+	assert_string_equal(handled_by, "all");
 }
 
 /* RFC 9110 §9.1 */
@@ -268,6 +301,23 @@ static void test_a_site_is_found_whatever_case_and_port(void **state)
 	assert_site(router, "*", "*");
 }
 
+static void test_names_come_before_wildcards_and_the_longest_of_these_first(void **state)
+{
+	struct fixture *fixture = *state;
+	struct router *router = &fixture->router;
+
+	router_add_site(router, text_literal("*.example.com"));
+	router_add_site(router, text_literal("*.b.Example.com"));
+	router_add_site(router, text_literal("a.b.example.com"));
+	assert_site(router, "a.b.example.com.:80", "a.b.example.com");
+	assert_site(router, "c.b.example.com", "*.b.Example.com");
+	assert_site(router, "A.C.B.EXAMPLE.COM.", "*.b.Example.com");
+	assert_site(router, "b.example.com", "*.example.com");
+	assert_site(router, "example.com", "*");
+	assert_site(router, "notexample.com", "*");
+	assert_site(router, "other.org", "*");
+}
+
 static void test_without_a_catch_all_the_first_site_answers(void **state)
 {
 	struct router router;
@@ -303,12 +353,16 @@ int main(void)
 		router_test(test_sub_paths_are_404_where_they_are_not_taken),
 		router_test(test_without_a_location_it_is_404),
 		router_test(test_405_says_what_is_allowed),
+		router_test(test_trace_is_405),
 		router_test(test_connect_is_405),
 		router_test(test_options_of_the_server_lists_methods),
+		router_test(test_options_of_a_path_lists_those_of_its_location),
+		router_test(test_options_is_the_endpoints_that_knows_it),
 		router_test(test_an_unknown_method_is_501),
 		router_test(test_a_broken_path_is_400_and_logged),
 		router_test(test_a_path_too_long_is_414),
 		router_test(test_a_site_is_found_whatever_case_and_port),
+		router_test(test_names_come_before_wildcards_and_the_longest_of_these_first),
 		router_test(test_without_a_catch_all_the_first_site_answers),
 		router_test(test_reset_closes_every_endpoint),
 	};
