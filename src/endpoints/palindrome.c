@@ -238,8 +238,7 @@ static void answer(struct palindrome *palindrome)
 {
 	struct exchange *exchange = palindrome->gather->exchange;
 	const struct text text = TEXT("text/plain"), json = TEXT("application/json");
-	bool as_text =
-		accept_weight(&exchange->request, text) > accept_weight(&exchange->request, json);
+	bool as_text = accept_prefers(&exchange->request, text, json);
 	char memory[128];
 	struct buffer buffer;
 

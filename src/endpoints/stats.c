@@ -8,7 +8,7 @@
 
 #include "endpoints/generated.h"
 #include "endpoints/registry.h"
-#include "http/negotiation.h"
+#include "http/accept.h"
 
 const struct stats_quantile stats_quantiles[STATS_QUANTILE_COUNT] = {
 	{ "p50", "p50", 500 },
@@ -50,12 +50,11 @@ enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_COUNT = sizeof(formats) / sizeof(formats
 /* NULL: a format that there is not. */
 static const struct format *choose_format(const struct request *request)
 {
-	unsigned json = accept_quality(request, text_literal("application/json"));
-	struct text name;
+	struct text name = request_parameter(request, text_literal("format"));
 
-	if (!query_find(&name, request->query, text_literal("format"))) {
-		bool prefers_json =
-			json > 0 && json >= accept_quality(request, text_literal("text/plain"));
+	if (!name.bytes) {
+		bool prefers_json = accept_prefers(
+			request, text_literal("application/json"), text_literal("text/plain"));
 
 		return &formats[prefers_json ? FORMAT_JSON : FORMAT_TEXT];
 	}

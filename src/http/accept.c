@@ -1,6 +1,8 @@
-/* Accept and Accept-Encoding: lists of ranges with weights, in one or several fields.  Parameters
- * other than q are passed over; an element that is not understood is as good as absent. */
+/* Accept and Accept-Encoding: lists of ranges with weights, in one or several fields (RFC 9110
+ * §5.3, §5.6.1), taken apart at commas and semicolons that stand outside quotes. */
 #include "http/accept.h"
+
+#include <errno.h>
 
 enum { WEIGHT_MAX = 1000 };
 
@@ -9,31 +11,67 @@ struct preference {
 	unsigned weight;
 };
 
+/* Index of the separator, or the length; a quoted string (§5.6.4) is passed over. */
+static size_t find_separator(struct text text, char separator)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; i < text.length; i++) {
+		if (text.bytes[i] == '"')
+			quoted = !quoted;
+		else if (quoted && text.bytes[i] == '\\')
+			i++;
+		else if (!quoted && text.bytes[i] == separator)
+			return i;
+	}
+	return text.length;
+}
+
 /* Takes the text up to the separator off `rest`. */
 static struct text take_part(struct text *rest, char separator)
 {
-	struct text part = text_first(*rest, text_find(*rest, separator));
+	struct text part = text_first(*rest, find_separator(*rest, separator));
 
 	*rest = text_from(*rest, part.length + 1);
 	return text_trim(part);
 }
 
-/* "0.75" in thousandths (RFC 9110 §12.4.2); what is no weight is 0. */
-static unsigned parse_weight(struct text text)
+/* "0.75" in thousandths: at most three digits after the point, and nothing beyond 1 (§12.4.2).  0
+ * or -EINVAL. */
+static int parse_weight(unsigned *weight, struct text text)
 {
-	unsigned weight = 0, factor = WEIGHT_MAX;
+	unsigned sum = 0, factor = WEIGHT_MAX;
 
+	if (text.length == 0 || text.length > 5 || (text.length > 1 && text.bytes[1] != '.'))
+		return -EINVAL;
 	for (size_t i = 0; i < text.length; i++) {
 		char byte = text.bytes[i];
 
-		if (i == 1 && byte == '.')
+		if (i == 1)
 			continue;
-		if (byte < '0' || byte > '9' || i > 4)
-			return 0;
-		weight += (unsigned)(byte - '0') * factor;
+		if (byte < '0' || byte > '9')
+			return -EINVAL;
+		sum += (unsigned)(byte - '0') * factor;
 		factor /= 10;
 	}
-	return weight <= WEIGHT_MAX ? weight : 0;
+	if (sum > WEIGHT_MAX)
+		return -EINVAL;
+	*weight = sum;
+	return 0;
+}
+
+/* The weight among the parameters of an element; without one it is 1. */
+static int find_weight(unsigned *weight, struct text parameters)
+{
+	*weight = WEIGHT_MAX;
+	while (parameters.length > 0) {
+		struct text parameter = take_part(&parameters, ';');
+
+		if (text_equal_ignoring_case(text_first(parameter, 2), text_literal("q=")))
+			return parse_weight(weight, text_from(parameter, 2));
+	}
+	return 0;
 }
 
 /* 3: the type itself; 2: all types of its kind; 1: every type; 0: others. */
@@ -68,14 +106,10 @@ static void weigh(struct preference *preference, struct text element, struct tex
 {
 	struct text range = take_part(&element, ';');
 	unsigned specificity = specificity_in(range, wanted);
-	unsigned weight = WEIGHT_MAX;
+	unsigned weight;
 
-	while (element.length > 0) {
-		struct text parameter = take_part(&element, ';');
-
-		if (text_equal_ignoring_case(text_first(parameter, 2), text_literal("q=")))
-			weight = parse_weight(text_from(parameter, 2));
-	}
+	if (find_weight(&weight, element) < 0)
+		return;
 	if (specificity > preference->specificity)
 		*preference = (struct preference){ specificity, weight };
 	else if (specificity == preference->specificity && specificity > 0 &&
@@ -99,13 +133,28 @@ static struct preference weigh_all(const struct request *request, struct text na
 	return preference;
 }
 
-unsigned accept_weight(const struct request *request, struct text media_type)
+static struct preference preference_of(const struct request *request, struct text media_type)
 {
 	const struct text name = TEXT("Accept");
 
 	if (!request_field(request, name))
-		return WEIGHT_MAX;
-	return weigh_all(request, name, media_type, specificity_of).weight;
+		return (struct preference){ 1, WEIGHT_MAX };
+	return weigh_all(request, name, media_type, specificity_of);
+}
+
+unsigned accept_weight(const struct request *request, struct text media_type)
+{
+	return preference_of(request, media_type).weight;
+}
+
+bool accept_prefers(const struct request *request, struct text media_type, struct text other)
+{
+	struct preference one = preference_of(request, media_type);
+	struct preference another = preference_of(request, other);
+
+	if (one.weight != another.weight)
+		return one.weight > another.weight;
+	return one.weight > 0 && one.specificity > another.specificity;
 }
 
 unsigned accept_encoding_weight(const struct request *request, struct text coding)

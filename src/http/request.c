@@ -42,8 +42,7 @@ struct text request_parameter(const struct request *request, struct text name)
 		struct text parameter = text_first(rest, text_find(rest, '&'));
 		size_t name_length = text_find(parameter, '=');
 
-		if (name_length < parameter.length &&
-			text_equal(text_first(parameter, name_length), name))
+		if (text_equal(text_first(parameter, name_length), name))
 			return text_from(parameter, name_length + 1);
 		rest = text_from(rest, parameter.length + 1);
 	}

@@ -44,7 +44,7 @@ const struct field *request_field_after(
 	const struct request *request, struct text name, const struct field *previous);
 
 /* The value of the first parameter of that name in the query, as it was written: "1" of
- * "a=b&fold=1"; NULL bytes: there is none. */
+ * "a=b&fold=1", empty of "fold"; NULL bytes: there is no such parameter. */
 struct text request_parameter(const struct request *request, struct text name);
 
 #endif

@@ -39,12 +39,14 @@ class Forms(unittest.TestCase):
         self.assertRegex(text, r"\nendpoint +requests +p50 ms +p90 ms +p99 ms +p99\.9 ms\n")
 
     def test_json_is_for_who_accepts_it(self):
-        for accept in ("application/json", "text/html, application/json;q=0.9, */*"):
+        for accept in ("application/json", "application/json, */*",
+                       "text/html, application/json;q=0.9, */*;q=0.8"):
             response = self.server.get("/stats", fields={"Accept": accept})
             self.assertEqual(response.field("Content-Type"), "application/json")
             self.assertEqual(response.field("Vary"), "Accept")
             json.loads(response.body)
-        for accept in ("*/*", "text/plain, application/json;q=0.5", "application/json;q=0"):
+        for accept in ("*/*", "text/plain, application/json;q=0.5", "application/json;q=0",
+                       "application/json;q=0.9, */*", "text/plain, application/json"):
             response = self.server.get("/stats", fields={"Accept": accept})
             self.assertEqual(response.field("Content-Type"), "text/plain; charset=utf-8")
 
