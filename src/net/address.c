@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/host.h"
+
 static const char UNIX_PREFIX[] = "unix:";
 
 static int parse_unix(struct address *address, struct text path, const char **expected)
@@ -108,39 +110,6 @@ int address_parse(struct address *address, struct text name, const char **expect
 	return 0;
 }
 
-static void append_ipv6(struct buffer *buffer, const struct in6_addr *host)
-{
-	char string[INET6_ADDRSTRLEN];
-
-	if (IN6_IS_ADDR_V4MAPPED(host))
-		inet_ntop(AF_INET, &host->s6_addr[12], string, sizeof(string));
-	else
-		inet_ntop(AF_INET6, host, string, sizeof(string));
-	buffer_append_string(buffer, string);
-}
-
-void address_append_host(struct buffer *buffer, const struct sockaddr_storage *storage)
-{
-	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)storage;
-	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)storage;
-	char string[INET_ADDRSTRLEN];
-
-	switch (storage->ss_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &ipv4->sin_addr, string, sizeof(string));
-		buffer_append_string(buffer, string);
-		return;
-	case AF_INET6:
-		append_ipv6(buffer, &ipv6->sin6_addr);
-		return;
-	case AF_UNIX:
-		buffer_append_string(buffer, UNIX_PREFIX);
-		return;
-	default:
-		buffer_append_byte(buffer, '-');
-	}
-}
-
 void address_append(struct buffer *buffer, const struct sockaddr_storage *storage)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)storage;
@@ -149,7 +118,7 @@ void address_append(struct buffer *buffer, const struct sockaddr_storage *storag
 
 	if (bracketed)
 		buffer_append_byte(buffer, '[');
-	address_append_host(buffer, storage);
+	host_append(buffer, storage);
 	if (bracketed)
 		buffer_append_byte(buffer, ']');
 	if (storage->ss_family == AF_UNIX) {

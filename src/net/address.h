@@ -18,10 +18,6 @@ struct address {
  * set to what would have been right. */
 int address_parse(struct address *address, struct text name, const char **expected);
 
-/* The host of a peer's address without its port: "127.0.0.1", "::1" (mapped IPv4 as IPv4), "unix:".
- */
-void address_append_host(struct buffer *buffer, const struct sockaddr_storage *storage);
-
 /* host:port as address_parse() reads it. */
 void address_append(struct buffer *buffer, const struct sockaddr_storage *storage);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/host.h"
 #include "http/exchange.h"
 #include "net/address.h"
 
@@ -304,7 +305,7 @@ void access_log_append(struct buffer *line, enum access_log_format format,
 	struct access_entry entry;
 
 	buffer_init(&remote, memory, sizeof(memory));
-	address_append_host(&remote, record->client);
+	host_append(&remote, record->client);
 	entry = entry_of(record, buffer_text(&remote), proactor);
 	switch (format) {
 	case ACCESS_LOG_COMBINED:

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/host.h"
 #include "net/address.h"
 #include "net/listener.h"
 
@@ -41,7 +42,7 @@ static void assert_host(const struct sockaddr_storage *storage, const char *expe
 	struct buffer buffer;
 
 	buffer_init(&buffer, memory, sizeof(memory) - 1);
-	address_append_host(&buffer, storage);
+	host_append(&buffer, storage);
 	memory[buffer.length] = '\0';
 	assert_string_equal(memory, expected);
 }
