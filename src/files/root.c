@@ -232,8 +232,11 @@ void root_close(struct root *root)
 	assert(root->user_count > 0);
 	if (--root->user_count > 0)
 		return;
-	assert(!op_is_active(&root->op));
-	replace_current(root, NULL);
+	/* Somebody who was told that his lookup is wanted no more may still await its end. */
+	while (r >= 0 && op_is_active(&root->op))
+		r = proactor_turn(root->proactor, PROACTOR_WAIT_FOREVER);
+	if (r >= 0)
+		replace_current(root, NULL);
 	while (r >= 0 && root->directory_count > 0)
 		r = proactor_turn(root->proactor, PROACTOR_WAIT_FOREVER);
 	if (r < 0)

@@ -46,7 +46,8 @@ struct root_wait {
  * start, before any request.  0 or a negative errno that was logged. */
 int root_open(struct root **root, const char *path, struct proactor *proactor);
 
-/* The counterpart, when nobody has anything of the root taken; may block likewise. */
+/* The counterpart, when nobody wants anything of the root any more: what is still being looked up
+ * was cancelled.  May block likewise. */
 void root_close(struct root *root);
 
 /* The directory if it was looked up within the last second; NULL: root_await() it. */

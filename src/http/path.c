@@ -70,27 +70,28 @@ static int append_segment(struct buffer *path, struct text segment)
 	return 0;
 }
 
+int path_resolve(struct buffer *path, struct text raw)
+{
+	assert(path->length > 0 && path->bytes[path->length - 1] == '/');
+	for (;;) {
+		struct text segment = text_first(raw, text_find(raw, '/'));
+		int r = append_segment(path, segment);
+
+		if (r < 0 || segment.length == raw.length)
+			return r;
+		raw = text_from(raw, segment.length + 1);
+		if (path->bytes[path->length - 1] != '/')
+			buffer_append_byte(path, '/');
+	}
+}
+
 int path_normalize(struct buffer *path, struct text raw)
 {
-	int r;
-
 	assert(path->length == 0 && path->size > 0);
 	if (raw.length == 0 || raw.bytes[0] != '/')
 		return -EINVAL;
 	buffer_append_byte(path, '/');
-	while (raw.length > 0) {
-		struct text segment;
-
-		raw = text_from(raw, 1);
-		segment = text_first(raw, text_find(raw, '/'));
-		r = append_segment(path, segment);
-		if (r < 0)
-			return r;
-		raw = text_from(raw, segment.length);
-		if (raw.length > 0 && path->bytes[path->length - 1] != '/')
-			buffer_append_byte(path, '/');
-	}
-	return 0;
+	return path_resolve(path, text_from(raw, 1));
 }
 
 bool path_has_dot_segment(struct text path)

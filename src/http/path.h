@@ -12,6 +12,9 @@
  * -EPERM: %2F, %00 or another control byte, escaped or not. */
 int path_normalize(struct buffer *path, struct text raw);
 
+/* The same for a `raw` that is relative to `path`, which is normal and ends in a slash. */
+int path_resolve(struct buffer *path, struct text raw);
+
 /* Is there a segment that begins with "."?  "/.well-known" at the top is not counted. */
 bool path_has_dot_segment(struct text path);
 
