@@ -52,6 +52,8 @@
 	X(ENTERS, "enters", "system calls that waited for events or entered the ring")             \
 	X(COMPLETIONS, "completions", "completion queue entries or readiness events handled")      \
 	X(CQ_OVERFLOWS, "cq_overflows", "times the completion queue overflowed")                   \
+	X(SSI_DIRECTIVES, "ssi_directives", "directives of server-side includes read")             \
+	X(SSI_ERRORS, "ssi_errors", "directives of server-side includes that failed")              \
 	X(LOG_LINES_DROPPED, "log_lines_dropped", "log lines dropped because writing fell behind")
 
 /* What is busy, then the states of a connection's two tables (http1/transitions.h), in the order of

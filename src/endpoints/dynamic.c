@@ -1,31 +1,79 @@
-/* Files by asynchronous reads, through filters: the body passes through memory, where it can be
- * worked on.  For now the one filter lets everything pass. */
+/* Files by asynchronous reads, through the location's filters: the body passes through memory,
+ * where it can be worked on. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
 #include "endpoints/file_site.h"
 #include "endpoints/registry.h"
 #include "files/reader.h"
 
-static const struct filter *const identity_only[] = { &identity_filter, NULL };
-static const struct file_delivery by_reads = { .open = reader_open, .filters = identity_only };
+struct dynamic {
+	void *site;
+	struct file_delivery delivery;
+	const struct filter *filters[FILTER_COUNT + 1]; /* ends with NULL */
+};
+
+static void set_filters(struct dynamic *dynamic, const struct section *location)
+{
+	size_t count;
+	const char *const *names = section_strings(location, "filters", &count);
+
+	for (size_t i = 0; i < count; i++)
+		dynamic->filters[i] = filter_named(names[i]);
+	dynamic->delivery.filters = dynamic->filters;
+}
 
 static int open_dynamic(void **state, const struct section *location, struct proactor *proactor)
 {
-	return file_site_open(state, location, proactor, &by_reads);
+	struct dynamic *dynamic = malloc(sizeof(*dynamic));
+	int r;
+
+	if (!dynamic)
+		return fail(-ENOMEM, "cannot serve %s", section_string(location, "root"));
+	*dynamic = (struct dynamic){ .delivery = { .open = reader_open } };
+	set_filters(dynamic, location);
+	r = file_site_open(&dynamic->site, location, proactor, &dynamic->delivery);
+	if (r < 0) {
+		free(dynamic);
+		return r;
+	}
+	*state = dynamic;
+	return 0;
 }
 
 static void close_dynamic(void *state)
 {
-	file_site_close(state);
+	struct dynamic *dynamic = state;
+
+	file_site_close(dynamic->site);
+	free(dynamic);
+	filters_trim();
 	reader_trim();
+}
+
+static void handle(void *state, struct exchange *exchange)
+{
+	struct dynamic *dynamic = state;
+
+	file_site_handle(dynamic->site, exchange);
+}
+
+static void cancelled(void *state, struct exchange *exchange)
+{
+	struct dynamic *dynamic = state;
+
+	file_site_cancelled(dynamic->site, exchange);
 }
 
 const struct endpoint dynamic_endpoint = {
 	.name = "dynamic",
 	.summary = "Files beneath the root, read asynchronously and passed through filters.",
-	.settings = file_site_settings + FILE_SITE_SIBLING_SETTINGS,
+	.settings = file_site_dynamic_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.open = open_dynamic,
 	.close = close_dynamic,
-	.handle = file_site_handle,
-	.cancelled = file_site_cancelled,
+	.handle = handle,
+	.cancelled = cancelled,
 };

@@ -30,20 +30,9 @@ static void add_field(struct answer *answer, struct text name, const struct buff
 
 /* --- ranges ------------------------------------------------------------------------------- */
 
-static bool takes_ranges(const struct file_delivery *delivery)
-{
-	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
-		if (!(*filter)->keeps_bytes)
-			return false;
-	}
-	return true;
-}
-
 static void add_accept_ranges(struct answer *answer)
 {
-	if (takes_ranges(answer->delivery))
-		exchange_add_field(
-			answer->exchange, text_literal("Accept-Ranges"), text_literal("bytes"));
+	exchange_add_field(answer->exchange, text_literal("Accept-Ranges"), text_literal("bytes"));
 }
 
 /* Only GET has ranges (§14.2).  A Range that comes twice is no list that anybody defined.  Of what
@@ -56,7 +45,6 @@ static enum range_outcome choose_ranges(struct answer *answer)
 	const struct field *field = request_field(request, name);
 
 	if (!field || request_field_after(request, name, field) || request->method != METHOD_GET ||
-		!takes_ranges(answer->delivery) ||
 		!condition_allows_range(request, &answer->validators, answer->now))
 		return RANGE_WHOLE;
 	outcome = range_parse(&answer->parts.set, field->value, answer->representation->length);
@@ -80,13 +68,27 @@ static void answer_unsatisfiable(struct answer *answer)
 
 /* --- bodies ------------------------------------------------------------------------------- */
 
-/* NULL: out of memory, and the inner body has been released. */
-static struct body_source *add_filters(
-	const struct file_delivery *delivery, struct body_source *body, int64_t *length)
+/* Do the filters leave the file what it is?  If not, nothing that is known of it (validators,
+ * ranges, length) is true of what is sent. */
+static bool is_kept(const struct file_delivery *delivery, const struct file_offer *offer)
 {
 	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
-		struct body_source *filtered = (*filter)->open(body, length);
+		if (!(*filter)->keeps_bytes && filter_applies(*filter, offer->media_type))
+			return false;
+	}
+	return true;
+}
 
+/* NULL: out of memory, and the inner body has been released. */
+static struct body_source *add_filters(const struct file_delivery *delivery,
+	const struct file_offer *offer, struct body_source *body, int64_t *length)
+{
+	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
+		struct body_source *filtered;
+
+		if (!filter_applies(*filter, offer->media_type))
+			continue;
+		filtered = (*filter)->open(body, length, offer->context);
 		if (!filtered) {
 			body->release(body);
 			return NULL;
@@ -162,7 +164,7 @@ static void answer_ranges(struct answer *answer, bool is_partial)
 		answer->delivery->open(answer->exchange->proactor, answer->offer->content, set);
 
 	if (body)
-		body = add_filters(answer->delivery, body, &length);
+		body = add_filters(answer->delivery, answer->offer, body, &length);
 	if (body)
 		body = add_part_heads(answer, body, &length);
 	if (!body) {
@@ -204,6 +206,10 @@ void file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	const struct representation *representation = offer->representation;
 	struct answer answer;
 
+	if (!is_kept(delivery, offer)) {
+		file_answer_page(exchange, delivery, offer, 200);
+		return;
+	}
 	answer.exchange = exchange;
 	answer.delivery = delivery;
 	answer.offer = offer;
@@ -236,9 +242,9 @@ void file_answer_page(struct exchange *exchange, const struct file_delivery *del
 	range_set_whole(&whole, offer->representation->length);
 	body = delivery->open(exchange->proactor, offer->content, &whole);
 	if (body)
-		body = add_filters(delivery, body, &length);
+		body = add_filters(delivery, offer, body, &length);
 	if (!body) {
-		exchange_answer_error(exchange, status);
+		exchange_answer_error(exchange, status < 400 ? 503 : status);
 		return;
 	}
 	exchange_add_field(exchange, text_literal("Content-Type"), offer->media_type);

@@ -28,6 +28,7 @@ struct file_offer {
 	struct text media_type; /* as the site has it told; valid until the exchange is over */
 	bool is_negotiated;     /* another one of the same could be chosen (RFC 9110 §12.5.5) */
 	struct content *content;
+	const struct filter_context *context; /* for the delivery's filters */
 };
 
 /* Answers, in any case. */

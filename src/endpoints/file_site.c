@@ -66,7 +66,71 @@ struct file_request {
 
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 
-const struct setting file_site_settings[] = {
+/* The tables differ in their first setting, for which the rest stands here. */
+#define SHARED_SETTINGS                                                                            \
+	{                                                                                          \
+		.name = "root",                                                                    \
+		.type = SETTING_DIRECTORY,                                                         \
+		.help = "The directory whose files are served; relative to the "                   \
+			"configuration file. Links in it may lead to whatever is "                 \
+			"inside, never outside.",                                                  \
+		.inherited = true,                                                                 \
+	},                                                                                         \
+		{                                                                                  \
+			.name = "index",                                                           \
+			.type = SETTING_STRINGS,                                                   \
+			.fallback = "{\"index.html\"}",                                            \
+			.help = "Names of the files that stand for their directory, "              \
+				"tried in this order.",                                            \
+			.inherited = true,                                                         \
+		},                                                                                 \
+		{                                                                                  \
+			.name = "try",                                                             \
+			.type = SETTING_STRINGS,                                                   \
+			.fallback = "{}",                                                          \
+			.check = fallback_check_paths,                                             \
+			.expected = "paths as in {\"/app.html\"}",                                 \
+			.help = "Files beneath the root that are sent where there is "             \
+				"none for the path, tried in this order.",                         \
+			.inherited = true,                                                         \
+		},                                                                                 \
+		{                                                                                  \
+			.name = "error_page",                                                      \
+			.type = SETTING_STRINGS,                                                   \
+			.fallback = "{}",                                                          \
+			.check = fallback_check_pages,                                             \
+			.expected = "a status and a path as in {\"404 /404.html\"}",               \
+			.help = "Files beneath the root that are the body of an error; "           \
+				"the status stays. Without the file the body is plain.",           \
+			.inherited = true,                                                         \
+		},                                                                                 \
+		{                                                                                  \
+			.name = "dot_files",                                                       \
+			.type = SETTING_YES_NO,                                                    \
+			.fallback = "no",                                                          \
+			.help = "Are files served whose name, or a directory's on the "            \
+				"way, begins with a dot?  no: 404, but for "                       \
+				"/.well-known/.",                                                  \
+			.inherited = true,                                                         \
+		},                                                                                 \
+		{                                                                                  \
+			.name = "autoindex",                                                       \
+			.type = SETTING_YES_NO,                                                    \
+			.fallback = "no",                                                          \
+			.help = "Is a directory without an index file listed, by name, "           \
+				"size and time?  no: 403.",                                        \
+			.inherited = true,                                                         \
+		},                                                                                 \
+	{                                                                                          \
+		.name = "charset", .type = SETTING_STRING, .fallback = "\"utf-8\"",                \
+		.check = media_type_check_charset,                                                 \
+		.expected = "the name of a character encoding as \"utf-8\", or \"\"",              \
+		.help = "What the media type of a text file says its characters are; "             \
+			"\"\": nothing.",                                                          \
+		.inherited = true,                                                                 \
+	}
+
+const struct setting file_site_static_settings[] = {
 	{
 		.name = "precompressed",
 		.type = SETTING_STRINGS,
@@ -77,66 +141,21 @@ const struct setting file_site_settings[] = {
 			"place to clients that accept them, unless older than the file; of those "
 			"that a client likes equally, the first.",
 	},
+	SHARED_SETTINGS,
+	{ 0 },
+};
+
+const struct setting file_site_dynamic_settings[] = {
 	{
-		.name = "root",
-		.type = SETTING_DIRECTORY,
-		.help = "The directory whose files are served; relative to the configuration file. "
-			"Links in it may lead to whatever is inside, never outside.",
-		.inherited = true,
-	},
-	{
-		.name = "index",
+		.name = "filters",
 		.type = SETTING_STRINGS,
-		.fallback = "{\"index.html\"}",
-		.help = "Names of the files that stand for their directory, tried in this order.",
-		.inherited = true,
+		.fallback = "{\"identity\"}",
+		.check = filters_check,
+		.expected = "some of \"identity\" and \"ssi\", each once",
+		.help = "What the files pass through, the first one first: ssi carries out the "
+			"directives in HTML, identity changes nothing.",
 	},
-	{
-		.name = "try",
-		.type = SETTING_STRINGS,
-		.fallback = "{}",
-		.check = fallback_check_paths,
-		.expected = "paths as in {\"/app.html\"}",
-		.help = "Files beneath the root that are sent where there is none for the path, "
-			"tried in this order.",
-		.inherited = true,
-	},
-	{
-		.name = "error_page",
-		.type = SETTING_STRINGS,
-		.fallback = "{}",
-		.check = fallback_check_pages,
-		.expected = "a status and a path as in {\"404 /404.html\"}",
-		.help = "Files beneath the root that are the body of an error; the status stays. "
-			"Without the file the body is plain.",
-		.inherited = true,
-	},
-	{
-		.name = "dot_files",
-		.type = SETTING_YES_NO,
-		.fallback = "no",
-		.help = "Are files served whose name, or a directory's on the way, begins with a "
-			"dot?  no: 404, but for /.well-known/.",
-		.inherited = true,
-	},
-	{
-		.name = "autoindex",
-		.type = SETTING_YES_NO,
-		.fallback = "no",
-		.help = "Is a directory without an index file listed, by name, size and time?  "
-			"no: 403.",
-		.inherited = true,
-	},
-	{
-		.name = "charset",
-		.type = SETTING_STRING,
-		.fallback = "\"utf-8\"",
-		.check = media_type_check_charset,
-		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
-		.help = "What the media type of a text file says its characters are; \"\": "
-			"nothing.",
-		.inherited = true,
-	},
+	SHARED_SETTINGS,
 	{ 0 },
 };
 
@@ -194,12 +213,20 @@ static struct text with_charset(struct exchange *exchange, struct text type, str
 static void answer_file(struct file_request *request)
 {
 	const struct file_site *site = request->site;
+	const struct filter_context context = {
+		.exchange = request->exchange,
+		.root = site->root,
+		.dot_files = site->dot_files,
+		.path = lookup_path(&request->lookup),
+		.stat = &request->lookup.stat,
+	};
 	const struct file_offer offer = {
 		.representation = &request->representation,
 		.media_type = with_charset(
 			request->exchange, request->representation.media_type, site->charset),
 		.is_negotiated = site->sibling_count > 0,
 		.content = request->content,
+		.context = &context,
 	};
 
 	if (request->error_status == 0)

@@ -9,10 +9,9 @@
 #include "endpoints/file_answer.h"
 #include "http/endpoint.h"
 
-/* The settings of such a location; ends with a NULL name.  The first are for a delivery that has
- * siblings: others begin behind them. */
-extern const struct setting file_site_settings[];
-enum { FILE_SITE_SIBLING_SETTINGS = 1 };
+/* The settings of such a location, with `precompressed` or with `filters`; end with a NULL name. */
+extern const struct setting file_site_static_settings[];
+extern const struct setting file_site_dynamic_settings[];
 
 /* For the members open, close, handle and cancelled of a struct endpoint. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,

@@ -25,7 +25,7 @@ static void close_static(void *state)
 const struct endpoint static_endpoint = {
 	.name = "static",
 	.summary = "Files beneath the root, sent by zero copy.",
-	.settings = file_site_settings,
+	.settings = file_site_static_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.open = open_static,

@@ -42,11 +42,13 @@ static void inner_ready(struct body_source *inner)
 	identity->source.ready(&identity->source);
 }
 
-static struct body_source *open_identity(struct body_source *inner, int64_t *length)
+static struct body_source *open_identity(
+	struct body_source *inner, int64_t *length, const struct filter_context *context)
 {
 	struct identity *identity = block_pool_take(&pool);
 
 	(void)length; /* as long as before */
+	(void)context;
 	if (!identity)
 		return NULL;
 	*identity = (struct identity){
@@ -58,8 +60,14 @@ static struct body_source *open_identity(struct body_source *inner, int64_t *len
 	return &identity->source;
 }
 
+static void trim(void)
+{
+	block_pool_trim(&pool);
+}
+
 const struct filter identity_filter = {
 	.name = "identity",
 	.keeps_bytes = true,
 	.open = open_identity,
+	.trim = trim,
 };

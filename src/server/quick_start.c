@@ -75,7 +75,7 @@ static void print_site(FILE *text, const char *directory)
 	print_quoted(text, directory);
 	fputs("\n"
 	      "  location \"/\"         { endpoint = \"static\" }\n"
-	      "  location \"/dynamic/\" { endpoint = \"dynamic\" }\n"
+	      "  location \"/dynamic/\" { endpoint = \"dynamic\" filters = {\"ssi\"} }\n"
 	      "  location \"/ping\"     { endpoint = \"ping\" }\n"
 	      "}\n",
 		text);

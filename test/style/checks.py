@@ -25,7 +25,7 @@ LAYERS = {
     "net": {"base", "proactor"},
     "http": {"base"},
     "files": {"base", "proactor", "http"},
-    "filters": {"base", "proactor", "http"},
+    "filters": {"base", "proactor", "http", "files"},
     "http1": {"base", "proactor", "net", "http"},
     "http2": {"base", "proactor", "net", "http"},
     "endpoints": {"base", "proactor", "http", "files", "filters"},

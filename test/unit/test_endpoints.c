@@ -38,14 +38,17 @@ static void add_value(struct section *section, const char *name, const char *str
 	assert_int_equal(setting_value_add_string(value, text_of(string)), 0);
 }
 
-/* As the configuration does it: root "www", index by its fallback. */
-static struct section *site;
+/* As the configuration does it: root "www", all else by its fallback. */
+static struct section *static_location, *dynamic_location;
 
-static void *open_endpoint(const struct endpoint *endpoint)
+static void *open_endpoint(const struct endpoint *endpoint, struct section **location)
 {
 	void *state;
 
-	assert_int_equal(endpoint->open(&state, site, place.proactor), 0);
+	*location = section_new(NULL, NULL, endpoint->settings, NULL);
+	add_value(*location, "root", place_path(&place, "www"));
+	assert_int_equal(section_complete(*location), 0);
+	assert_int_equal(endpoint->open(&state, *location, place.proactor), 0);
 	return state;
 }
 
@@ -55,11 +58,8 @@ static int set_up(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	place_open(&place, backend, seed);
 	place_make_file(&place, "www/a.txt", text_literal("some text"));
-	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
-	add_value(site, "root", place_path(&place, "www"));
-	assert_int_equal(section_complete(site), 0);
-	static_state = open_endpoint(&static_endpoint);
-	dynamic_state = open_endpoint(&dynamic_endpoint);
+	static_state = open_endpoint(&static_endpoint, &static_location);
+	dynamic_state = open_endpoint(&dynamic_endpoint, &dynamic_location);
 	return 0;
 }
 
@@ -68,7 +68,8 @@ static int tear_down(void **state)
 	(void)state;
 	static_endpoint.close(static_state);
 	dynamic_endpoint.close(dynamic_state);
-	section_free(site);
+	section_free(static_location);
+	section_free(dynamic_location);
 	place_close(&place);
 	return 0;
 }

@@ -47,9 +47,9 @@ static struct body_source *stack(struct player *player, const int *outcomes, int
 		.source = { .produce = play, .release = note_release },
 		.outcomes = outcomes,
 	};
-	inner = identity_filter.open(&player->source, length);
+	inner = identity_filter.open(&player->source, length, NULL);
 	assert_non_null(inner);
-	outer = identity_filter.open(inner, length);
+	outer = identity_filter.open(inner, length, NULL);
 	assert_non_null(outer);
 	return outer;
 }

@@ -1,0 +1,447 @@
+/* Server-side includes: a body made of documents inside one another.
+ *
+ * The outermost document's body is the filter's inner one; each include puts another on top, a
+ * reader of its own, until that one has ended.  Pieces are passed on in place, up to the next
+ * directive.  A directive is gathered, carried out, and its value is sent before reading goes on:
+ *
+ *	value left? ── send it             document ended? ── back to its includer, or the end
+ *	     │ no                               │ no
+ *	looking a file up? ── LATER        bytes left? ── scan: text, or a directive
+ *	     └── no ─────────────────────────┘  └── no: the body's next piece
+ *
+ * so that at any time there is one document being read, one value or one lookup, in memory of a
+ * fixed size: a document's path and settings, eight of them at most, and one buffer each for a
+ * directive and for what it writes.
+ *
+ * A document that includes itself, over whatever detour, is known by device and inode, so that no
+ * link hides it.  release() may come at any time: bodies release themselves, and a lookup or a
+ * close that is under way keeps the filter's memory until it has ended. */
+#include "filters/ssi_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/block_pool.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "files/reader.h"
+#include "filters/filter.h"
+
+static const char ERROR_MESSAGE[] = "[an error occurred while processing the directive]";
+static const char TIME_FORMAT[] = "%A, %d-%b-%Y %H:%M:%S %Z";
+
+static struct block_pool ssi_pool = BLOCK_POOL(sizeof(struct ssi), 16);
+static struct block_pool document_pool = BLOCK_POOL(sizeof(struct document), 16);
+
+static struct ssi *ssi_of(struct body_source *source)
+{
+	return container_of(source, struct ssi, source);
+}
+
+/* --- errors ------------------------------------------------------------------------------- */
+
+void ssi_fail(struct ssi *ssi, const char *format, ...)
+{
+	const struct document *document = ssi->document;
+	char what[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	log_warning("ssi: %s/%.*s:%u: %s", ssi->root->path, (int)document->path_length,
+		document->path, document->scanner.directive_line, what);
+	metrics_add(METRIC_SSI_ERRORS, 1);
+	ssi->value = (struct text){ document->error_message, document->error_length };
+	ssi->encoding = SSI_ENCODING_NONE;
+}
+
+/* --- documents ---------------------------------------------------------------------------- */
+
+static void body_ready(struct body_source *body)
+{
+	struct ssi *ssi = body->consumer;
+
+	assert(ssi->is_awaited);
+	ssi->is_awaited = false;
+	ssi->source.ready(&ssi->source); /* may release us: last */
+}
+
+/* True: the body is the document's from now on; false: out of memory. */
+static bool begin_document(
+	struct ssi *ssi, struct body_source *body, struct text path, const struct stat *stat)
+{
+	struct document *document = block_pool_take(&document_pool);
+
+	if (!document)
+		return false;
+	document->includer = ssi->document;
+	document->body = body;
+	document->rest = (struct text){ NULL, 0 };
+	document->body_is_ended = document->is_ended = false;
+	ssi_scanner_init(&document->scanner, ssi->directive);
+	document->device = stat->st_dev;
+	document->inode = stat->st_ino;
+	document->error_length = sizeof(ERROR_MESSAGE) - 1;
+	memcpy(document->error_message, ERROR_MESSAGE, sizeof(ERROR_MESSAGE));
+	memcpy(document->time_format, TIME_FORMAT, sizeof(TIME_FORMAT));
+	document->sizes_are_abbreviated = false;
+	assert(path.length < sizeof(document->path));
+	memcpy(document->path, path.bytes, path.length);
+	document->path_length = path.length;
+	body->ready = body_ready;
+	body->consumer = ssi;
+	ssi->document = document;
+	ssi->depth++;
+	return true;
+}
+
+static void end_document(struct ssi *ssi)
+{
+	struct document *document = ssi->document;
+
+	ssi->document = document->includer;
+	ssi->depth--;
+	document->body->release(document->body);
+	block_pool_return(&document_pool, document);
+}
+
+static bool is_being_read(const struct ssi *ssi, const struct stat *stat)
+{
+	for (const struct document *document = ssi->document; document;
+		document = document->includer) {
+		if (document->device == stat->st_dev && document->inode == stat->st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* --- looking up --------------------------------------------------------------------------- */
+
+static void ssi_free(struct ssi *ssi)
+{
+	ssi_request_free(ssi->request);
+	block_pool_return(&ssi_pool, ssi);
+}
+
+/* Reading goes on, if anybody still wants it. */
+static void go_on(struct ssi *ssi)
+{
+	ssi->is_looking = false;
+	if (ssi->is_released) {
+		ssi_free(ssi);
+		return;
+	}
+	assert(ssi->is_awaited);
+	ssi->is_awaited = false;
+	ssi->source.ready(&ssi->source); /* may release us: last */
+}
+
+static void found_closed(struct proactor *proactor, struct op *op)
+{
+	(void)proactor;
+	go_on(container_of(op, struct ssi, close));
+}
+
+void ssi_close_found(struct ssi *ssi)
+{
+	op_init(&ssi->close, found_closed);
+	proactor_close(ssi->proactor, &ssi->close, ssi->lookup.fd);
+}
+
+static void looked_up(struct lookup *lookup)
+{
+	struct ssi *ssi = container_of(lookup, struct ssi, lookup);
+
+	if (lookup->status == 200 && ssi->is_released) {
+		ssi_close_found(ssi);
+	} else if (lookup->status == 200) {
+		ssi->found(ssi);
+	} else {
+		if (!ssi->is_released)
+			ssi_fail(ssi, "/%s: %u", lookup->path, lookup->status);
+		go_on(ssi);
+	}
+}
+
+void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ssi))
+{
+	struct lookup *lookup = &ssi->lookup;
+
+	lookup->root = ssi->root;
+	lookup->index = NULL;
+	lookup->index_count = 0;
+	lookup->dot_files = ssi->dot_files;
+	lookup->wants_directory = false;
+	lookup->is_quiet = true;
+	lookup->done = looked_up;
+	ssi->found = found;
+	ssi->is_looking = lookup_start(lookup, path) == 0;
+	if (!ssi->is_looking)
+		ssi_fail(ssi, "%.*s: %u", TEXT_ARGUMENTS(path), lookup->status);
+}
+
+static void refuse_found(struct ssi *ssi, const char *why)
+{
+	ssi_fail(ssi, "/%s: %s", ssi->lookup.path, why);
+	ssi_close_found(ssi);
+}
+
+/* False: out of memory. */
+static bool begin_found(struct ssi *ssi, struct content *content)
+{
+	const struct lookup *lookup = &ssi->lookup;
+	struct body_source *body;
+	struct range_set whole;
+
+	range_set_whole(&whole, (uint64_t)lookup->stat.st_size);
+	body = reader_open(ssi->proactor, content, &whole);
+	if (!body)
+		return false;
+	if (begin_document(ssi, body, lookup_path(lookup), &lookup->stat))
+		return true;
+	body->release(body);
+	return false;
+}
+
+void ssi_include(struct ssi *ssi)
+{
+	struct content *content;
+
+	if (is_being_read(ssi, &ssi->lookup.stat)) {
+		refuse_found(ssi, "includes itself");
+		return;
+	}
+	content = content_of_file(ssi->proactor, ssi->lookup.fd);
+	if (!content) {
+		refuse_found(ssi, "out of memory");
+		return;
+	}
+	if (!begin_found(ssi, content))
+		ssi_fail(ssi, "/%s: out of memory", ssi->lookup.path);
+	content_return(content);
+	go_on(ssi);
+}
+
+/* --- producing ---------------------------------------------------------------------------- */
+
+enum { AGAIN = BODY_LATER + 1 }; /* nothing yet, but not for want of anything */
+
+/* The outermost document is read, with nothing left to come. */
+static bool is_over(const struct ssi *ssi)
+{
+	const struct document *document = ssi->document;
+
+	return ssi->value.length == 0 && ssi->encoded.length == 0 && !document->includer &&
+	       document->body_is_ended && document->rest.length == 0 &&
+	       document->scanner.reading == SSI_READING_TEXT && document->scanner.mark_length == 0;
+}
+
+static int give(struct ssi *ssi, struct body_piece *piece, struct text bytes)
+{
+	assert(bytes.length > 0); /* an empty chunk would be the last (RFC 9112 §7.1) */
+	piece->bytes = bytes;
+	return is_over(ssi) ? BODY_LAST : BODY_PIECE;
+}
+
+static int give_value(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+{
+	struct text bytes;
+
+	if (ssi->encoded.length == 0) {
+		struct buffer output;
+
+		buffer_init(&output, ssi->output, sizeof(ssi->output));
+		ssi_append_encoded(&output, &ssi->value, ssi->encoding);
+		ssi->encoded = buffer_text(&output);
+	}
+	bytes = text_first(ssi->encoded, length_max);
+	ssi->encoded = text_from(ssi->encoded, bytes.length);
+	return give(ssi, piece, bytes);
+}
+
+/* An included file that cannot be read on ends; the answer is cut only with the outermost. */
+static int note_unreadable(struct ssi *ssi, int error)
+{
+	struct document *document = ssi->document;
+
+	if (!document->includer)
+		return error;
+	document->scanner.directive_line = document->scanner.line;
+	document->is_ended = true;
+	ssi_fail(ssi, "cannot be read on: %s", strerror(-error));
+	return AGAIN;
+}
+
+static int read_on(struct ssi *ssi, size_t length_max)
+{
+	struct document *document = ssi->document;
+	struct body_piece piece;
+	int outcome = document->body->produce(document->body, &piece, length_max);
+
+	if (outcome < 0)
+		return note_unreadable(ssi, outcome);
+	if (outcome == BODY_LATER) {
+		ssi->is_awaited = true;
+		return BODY_LATER;
+	}
+	assert(piece.fd < 0);
+	document->rest = piece.bytes;
+	document->body_is_ended = outcome == BODY_LAST;
+	return AGAIN;
+}
+
+static int take_found(struct ssi *ssi, struct body_piece *piece, size_t length_max,
+	enum ssi_found found, struct text bytes)
+{
+	struct ssi_scanner *scanner = &ssi->document->scanner;
+
+	switch (found) {
+	case SSI_TEXT:
+		if (bytes.length <= length_max)
+			return give(ssi, piece, bytes);
+		/* Withheld from an earlier piece, and in no hurry. */
+		ssi->encoded = bytes;
+		break;
+	case SSI_DIRECTIVE:
+		metrics_add(METRIC_SSI_DIRECTIVES, 1);
+		ssi_carry_out(ssi, &scanner->directive);
+		break;
+	case SSI_TOO_LONG:
+		ssi_fail(ssi, "a directive longer than %d bytes", SSI_DIRECTIVE_LENGTH_MAX);
+		break;
+	case SSI_UNENDED:
+		ssi_fail(ssi, "a directive that does not end");
+		break;
+	case SSI_NOTHING:
+		break;
+	}
+	return AGAIN;
+}
+
+static int scan(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+{
+	struct document *document = ssi->document;
+	struct text part = text_first(document->rest, length_max), left = part, bytes;
+	enum ssi_found found = ssi_scan(&document->scanner, &left, &bytes);
+
+	document->rest = text_from(document->rest, part.length - left.length);
+	return take_found(ssi, piece, length_max, found, bytes);
+}
+
+static int scan_end(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+{
+	struct document *document = ssi->document;
+	struct text bytes;
+	enum ssi_found found = ssi_scan_end(&document->scanner, &bytes);
+
+	document->is_ended = found == SSI_NOTHING;
+	return take_found(ssi, piece, length_max, found, bytes);
+}
+
+static int leave_document(struct ssi *ssi)
+{
+	if (!ssi->document->includer)
+		return BODY_LAST;
+	end_document(ssi);
+	return AGAIN;
+}
+
+static int step(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+{
+	struct document *document = ssi->document;
+
+	if (ssi->value.length > 0 || ssi->encoded.length > 0)
+		return give_value(ssi, piece, length_max);
+	if (ssi->is_looking) {
+		ssi->is_awaited = true;
+		return BODY_LATER;
+	}
+	if (document->is_ended)
+		return leave_document(ssi);
+	if (document->rest.length > 0)
+		return scan(ssi, piece, length_max);
+	if (document->body_is_ended)
+		return scan_end(ssi, piece, length_max);
+	return read_on(ssi, length_max);
+}
+
+static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
+{
+	struct ssi *ssi = ssi_of(source);
+	int outcome;
+
+	assert(!ssi->is_awaited);
+	*piece = (struct body_piece){ .fd = -1 };
+	do
+		outcome = step(ssi, piece, length_max);
+	while (outcome == AGAIN);
+	return outcome;
+}
+
+/* --- beginning and end -------------------------------------------------------------------- */
+
+static void release(struct body_source *source)
+{
+	struct ssi *ssi = ssi_of(source);
+
+	ssi->is_released = true;
+	while (ssi->document)
+		end_document(ssi);
+	if (ssi->is_looking)
+		lookup_cancel(&ssi->lookup);
+	else
+		ssi_free(ssi);
+}
+
+static struct ssi *ssi_new(const struct filter_context *context)
+{
+	struct ssi *ssi = block_pool_take(&ssi_pool);
+
+	if (!ssi)
+		return NULL;
+	ssi->source = (struct body_source){ .produce = produce, .release = release };
+	ssi->proactor = context->exchange->proactor;
+	ssi->root = context->root;
+	ssi->dot_files = context->dot_files;
+	ssi->document = NULL;
+	ssi->depth = ssi->include_count = 0;
+	ssi->value = ssi->encoded = (struct text){ NULL, 0 };
+	ssi->is_looking = ssi->is_awaited = ssi->is_released = false;
+	ssi->request = ssi_request_new(context->exchange, context->path);
+	if (ssi->request)
+		return ssi;
+	block_pool_return(&ssi_pool, ssi);
+	return NULL;
+}
+
+static struct body_source *open_ssi(
+	struct body_source *inner, int64_t *length, const struct filter_context *context)
+{
+	struct ssi *ssi = ssi_new(context);
+
+	if (!ssi)
+		return NULL;
+	if (!begin_document(ssi, inner, context->path, context->stat)) {
+		ssi_free(ssi);
+		return NULL;
+	}
+	*length = -1;
+	return &ssi->source;
+}
+
+static void trim(void)
+{
+	block_pool_trim(&ssi_pool);
+	block_pool_trim(&document_pool);
+}
+
+const struct filter ssi_filter = {
+	.name = "ssi",
+	.media_type = TEXT("text/html"),
+	.open = open_ssi,
+	.trim = trim,
+};
