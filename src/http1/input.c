@@ -148,8 +148,11 @@ static enum input_state parse_head(struct connection *connection, struct text by
 	struct active *active = connection->active;
 	int64_t r;
 
-	if (active->started_ns == 0)
+	if (active->started_ns == 0) {
+		/* The head has all its time, however long it was awaited. */
 		active->started_ns = proactor_now_ns(connection->service->proactor);
+		connection->progressed = true;
+	}
 	r = http1_find_head(&active->scan, bytes, connection->service->options.header_bytes);
 	if (r < 0)
 		return refuse_bytes(connection, bytes, (unsigned)-r, active->scan.why);

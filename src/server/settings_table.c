@@ -64,7 +64,8 @@ static const struct setting timeouts_table[] = {
 		.fallback = "10s",
 		.minimum = MILLISECOND,
 		.maximum = DAY,
-		.help = "From the first byte of a request head to its last; then 408." },
+		.help = "From the first byte of a request head to its last; then 408.  Also for "
+			"the first byte on a new connection; then it is closed." },
 	{ .name = "body",
 		.type = SETTING_DURATION,
 		.fallback = "30s",

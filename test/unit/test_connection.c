@@ -707,6 +707,33 @@ static void test_slow_head_is_answered_with_408(void **state)
 	world_close();
 }
 
+/* 10 s of them, which no byte prolongs and no earlier silence shortens. */
+static void test_head_has_its_time_from_its_first_byte(void **state)
+{
+	struct simulated_client *prompt, *slow;
+
+	(void)state;
+	world_open();
+	prompt = connect_client();
+	slow = connect_client();
+	turn_some(20);
+	simulated_advance(world.proactor, 9 * SECOND);
+	send_string(prompt, "GET /ping HT");
+	send_string(slow, "GET /ping HT");
+	turn_some(20);
+	simulated_advance(world.proactor, 9 * SECOND);
+	send_string(prompt, "TP/1.1\r\nHost: x\r\n\r\n");
+	send_string(slow, "TP/1.1\r\n");
+	await(prompt, PONG, 0);
+	turn_some(20);
+	assert_int_equal(simulated_client_received(slow).length, 0);
+	simulated_advance(world.proactor, 3 * SECOND);
+	await(slow, "408 Request Timeout\n", 0);
+	simulated_client_end(prompt);
+	await_gone(SECOND);
+	world_close();
+}
+
 static void test_idle_connection_is_closed_without_a_word(void **state)
 {
 	struct simulated_client *client;
@@ -1438,6 +1465,7 @@ int main(void)
 		cmocka_unit_test(test_client_that_ends_without_a_word_is_closed),
 		cmocka_unit_test(test_half_a_head_and_the_end_is_bad),
 		cmocka_unit_test(test_slow_head_is_answered_with_408),
+		cmocka_unit_test(test_head_has_its_time_from_its_first_byte),
 		cmocka_unit_test(test_idle_connection_is_closed_without_a_word),
 		cmocka_unit_test(test_client_that_takes_nothing_is_closed),
 		cmocka_unit_test(test_slow_client_that_takes_something_is_served),

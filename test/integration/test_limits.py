@@ -1,0 +1,345 @@
+"""Each limit and each timeout of the configuration is met by a client just under it and by one just
+over it, and a limit without such a pair is found here, too.
+
+A case is named for its setting, test_SETTING_just_under_… and test_SETTING_just_over_…; those of
+`timeouts` are called header_timeout and so on.  Time is the server's own: `tick()` waits until the
+server closes a connection that is silent, for half the time that the clients at hand are allowed."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import harness  # noqa: E402
+from harness import KIB, MIB, Client, Server  # noqa: E402
+
+# Quantities that bound nothing a client does.
+NO_LIMITS = {
+    "workers": "how many there are",
+    "expires": "what caches are told",
+}
+
+TICK_MS = int(500 * float(os.environ.get("RINGLET_TEST_PATIENCE", "1")))
+
+
+def chunked(body):
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+class Case(unittest.TestCase):
+    def serve(self, sections="", **locations):
+        text = {"/echo": 'endpoint = "echo"', "/ping": 'endpoint = "ping"',
+                "/palindrome": 'endpoint = "palindrome"', "/stats": 'endpoint = "stats"',
+                "/": 'endpoint = "static"', **locations}
+        self.server = self.enterContext(Server(sections=sections, locations=text))
+        return self.server
+
+    def connect(self, **options):
+        return self.enterContext(self.server.client(**options))
+
+    def assert_refused(self, client, status):
+        """With its answer, and nothing after it."""
+        response = client.response()
+        self.assertEqual((response.status, response.field("Connection")), (status, "close"))
+        client.assert_closed()
+
+
+class Limits(Case):
+    def head_of(self, length, target=b"/ping"):
+        """A request head of so many bytes, most of them in a field."""
+        head = b"GET %s HTTP/1.1\r\nHost: x\r\nA: \r\n\r\n" % target
+        return head.replace(b"A: ", b"A: " + b"a" * (length - len(head)))
+
+    def line_of(self, length):
+        """A request line of so many bytes, its end included."""
+        return b"GET /ping?%s HTTP/1.1\r\n" % (b"a" * (length - len(b"GET /ping? HTTP/1.1\r\n")))
+
+    def test_header_bytes_just_under_is_served(self):
+        self.serve("limits { header_bytes = 1K }")
+        client = self.connect()
+        for head in (self.head_of(KIB), self.line_of(KIB - 11) + b"Host: x\r\n\r\n"):
+            self.assertEqual(len(head), KIB)
+            client.send(head)
+            self.assertEqual(client.response().body, b"pong")
+        client.send_byte_by_byte(self.head_of(KIB))
+        self.assertEqual(client.response().body, b"pong")
+
+    def test_header_bytes_just_over_is_431_and_414_for_the_line_alone(self):
+        self.serve("limits { header_bytes = 1K }")
+        for head, status in ((self.head_of(KIB + 1), 431),
+                             (self.line_of(KIB - 10) + b"Host: x\r\n\r\n", 431),
+                             (self.line_of(KIB) + b"Host: x\r\n\r\n", 431),
+                             (self.line_of(KIB + 1) + b"Host: x\r\n\r\n", 414)):
+            client = self.connect()
+            client.send(head)
+            self.assert_refused(client, status)
+
+    def test_body_bytes_just_under_is_served(self):
+        self.serve("limits { body_bytes = 1K }")
+        client, body = self.connect(), b"x" * KIB
+        self.assertTrue(client.request("POST", "/echo", body=body).body.endswith(b"\n" + body))
+        client.send(client.head("POST", "/echo", {"Transfer-Encoding": "chunked"}) + chunked(body))
+        self.assertTrue(client.response().body.endswith(b"\n" + body))
+
+    def test_body_bytes_just_over_is_413(self):
+        self.serve("limits { body_bytes = 1K }")
+        body = b"x" * (KIB + 1)
+        for fields, sent in (({"Content-Length": len(body)}, body),
+                             ({"Content-Length": len(body)}, b""),
+                             ({"Content-Length": len(body), "Expect": "100-continue"}, b""),
+                             ({"Transfer-Encoding": "chunked"}, chunked(body))):
+            client = self.connect()
+            client.send(client.head("POST", "/echo", fields) + sent)
+            self.assert_refused(client, 413)
+
+    # Bodies lie in blocks of 4 KiB, 24 bytes of which are the server's.
+    GATHERED = 64 * KIB // 4096 * (4096 - 24)
+
+    def test_gathered_bytes_just_under_is_served(self):
+        self.serve("limits { gathered_bytes = 64K }")
+        client = self.connect()
+        for _ in range(3):
+            response = client.request("POST", "/palindrome", body=b"x" * self.GATHERED)
+            self.assertEqual(response.status, 200)
+
+    def test_gathered_bytes_just_over_is_503_until_there_is_room(self):
+        self.serve("limits { gathered_bytes = 64K }")
+        client = self.connect()
+        response = client.request("POST", "/palindrome", body=b"x" * (self.GATHERED + 1))
+        self.assertEqual(response.status, 503)
+        holder, other = self.connect(), self.connect()
+        holder.send(holder.head("POST", "/palindrome", {"Content-Length": self.GATHERED}))
+        holder.send(b"x" * (self.GATHERED - 1))
+        harness.wait_until(
+            lambda: self.connect().request("POST", "/palindrome", body=b"x").status == 503)
+        holder.send(b"x")
+        self.assertEqual(holder.response().status, 200)
+        self.assertEqual(other.request("POST", "/palindrome", body=b"x").status, 200)
+
+    def test_connections_just_under_are_served_at_once(self):
+        self.serve("limits { connections = 4 }")
+        clients = [self.connect() for _ in range(4)]
+        for client in clients + clients:
+            self.assertEqual(client.get("/ping").body, b"pong")
+
+    def test_connections_just_over_wait_for_one_to_end(self):
+        self.serve("limits { connections = 4 }")
+        clients = [self.connect() for _ in range(4)]
+        for client in clients:
+            client.get("/ping")
+        fifth = self.connect()
+        fifth.send(fifth.head("GET", "/ping"))
+        for client in clients:
+            client.get("/ping")
+        self.assertFalse(fifth.has_bytes_within(0.1))
+        clients[0].close()
+        self.assertEqual(fifth.response().body, b"pong")
+
+    def test_keep_alive_requests_just_under_keep_the_connection(self):
+        self.serve("limits { keep_alive_requests = 3 }")
+        client = self.connect()
+        for _ in range(2):
+            self.assertIsNone(client.get("/ping").field("Connection"))
+
+    def test_keep_alive_requests_just_over_find_it_closed(self):
+        self.serve("limits { keep_alive_requests = 3 }")
+        client = self.connect()
+        client.send(client.head("GET", "/ping") * 4)
+        fields = [client.response().field("Connection") for _ in range(3)]
+        self.assertEqual(fields, [None, None, "close"])
+        client.assert_closed()
+
+    def serve_store(self):
+        directory = tempfile.mkdtemp(prefix="ringlet-store-")
+        self.addCleanup(shutil.rmtree, directory)
+        self.serve(**{"/store": f'endpoint = "store"  directory = "{directory}"'
+                                '  store_bytes = 100'})
+
+    def test_store_bytes_just_under_are_kept(self):
+        self.serve_store()
+        client = self.connect()
+        self.assertEqual(client.request("PUT", "/store", body=b"x" * 100).status, 201)
+        client.send(client.head("PUT", "/store", {"Transfer-Encoding": "chunked"}))
+        client.send(chunked(b"y" * 100))
+        self.assertEqual(client.response().status, 204)
+        self.assertEqual(client.get("/store").body, b"y" * 100)
+
+    def test_store_bytes_just_over_are_413_and_change_nothing(self):
+        self.serve_store()
+        self.connect().request("PUT", "/store", body=b"x" * 100)
+        for fields, body in (({"Content-Length": 101}, b"y" * 101),
+                             ({"Transfer-Encoding": "chunked"}, chunked(b"y" * 101))):
+            client = self.connect()
+            client.send(client.head("PUT", "/store", fields) + body)
+            self.assertEqual(client.response().status, 413)
+        self.assertEqual(self.connect().get("/store").body, b"x" * 100)
+
+
+class Timeouts(Case):
+    """Clients have two ticks; where they may take longer, they show it by taking three."""
+
+    def serve_ticking(self, setting, ticking):
+        """`ticking` is the setting by which the server closes the connections of tick()."""
+        times = {name: "1h" for name in ("header", "body", "idle", "send")}
+        times |= {setting: f"{2 * TICK_MS}ms", ticking: f"{TICK_MS}ms"}
+        self.ticking = ticking
+        return self.serve(
+            "timeouts { %s }" % "  ".join(f"{name} = {time}" for name, time in times.items()))
+
+    def tick(self):
+        """A connection that has asked for nothing yet has timeouts.header, then timeouts.idle."""
+        with self.server.client() as client:
+            if self.ticking == "idle":
+                client.get("/ping")
+            client.assert_closed()
+
+    def test_header_timeout_just_under_is_served(self):
+        self.serve_ticking("header", ticking="idle")
+        client = self.connect()
+        self.tick()
+        for _ in range(2):  # from its first byte on, each head has its own time
+            client.send(b"GET /ping HT")
+            self.tick()
+            client.send(b"TP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(client.response().body, b"pong")
+
+    def test_header_timeout_just_over_is_408_however_it_drips(self):
+        self.serve_ticking("header", ticking="idle")
+        dripping = self.connect()
+        dripping.send(b"GET /ping HT")
+        self.tick()
+        later = self.connect()
+        later.send(b"GET /ping HT")
+        dripping.send(b"TP/1.1\r\nHost:")
+        self.assert_refused(dripping, 408)
+        self.assertFalse(later.has_bytes_within(0.01))
+        self.assert_refused(later, 408)
+
+    def test_header_timeout_just_over_closes_who_asks_for_nothing(self):
+        self.serve_ticking("header", ticking="idle")
+        self.connect().assert_closed()
+
+    def test_body_timeout_just_under_is_served_as_long_as_bytes_come(self):
+        self.serve_ticking("body", ticking="idle")
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": 4}))
+        for byte in b"bod":
+            client.send(bytes([byte]))
+            self.tick()
+        client.send(b"y")
+        self.assertTrue(client.response().body.endswith(b"\nbody"))
+
+    def test_body_timeout_just_over_is_408(self):
+        self.serve_ticking("body", ticking="idle")
+        client = self.connect()
+        client.send(client.head("POST", "/echo", {"Content-Length": 4}) + b"bod")
+        self.assert_refused(client, 408)
+
+    def test_idle_timeout_just_under_is_served(self):
+        self.serve_ticking("idle", ticking="header")
+        client = self.connect()
+        for _ in range(4):
+            self.assertEqual(client.get("/ping").body, b"pong")
+            self.tick()
+        self.assertEqual(client.get("/ping").body, b"pong")
+
+    def test_idle_timeout_just_over_is_closed_without_a_word(self):
+        self.serve_ticking("idle", ticking="header")
+        client = self.connect()
+        self.assertIsNone(client.get("/ping").field("Connection"))
+        client.assert_closed()
+
+    def begin_download(self):
+        harness.write_sparse_file(self.server.root / "large", 64 * MIB)
+        client = self.connect(receive_buffer=4096)
+        client.send(client.head("GET", "/large"))
+        return client
+
+    def test_send_timeout_just_under_is_served_as_long_as_bytes_leave(self):
+        self.serve_ticking("send", ticking="idle")
+        client = self.begin_download()
+        taken = []
+        for _ in range(3):
+            while sum(map(len, taken)) < 8 * MIB * (len(taken) > 0):
+                taken.append(client.receive())
+            self.tick()
+        client.kept = b"".join(taken) + client.kept
+        sink = harness.Sha256()
+        client.response(sink=sink)
+        self.assertEqual(sink.length, 64 * MIB)
+
+    def test_send_timeout_just_over_is_cut(self):
+        self.serve_ticking("send", ticking="idle")
+        client = self.begin_download()
+        harness.wait_until(lambda: self.server.counter("responses_cut") == 1)
+        with self.assertRaises(harness.ConnectionEnded) as ended:
+            client.response()
+        self.assertEqual(ended.exception.response.status, 200)
+
+    def drain_a_download(self, drain):
+        self.serve(f"timeouts {{ drain = {drain} }}")
+        client = self.begin_download()
+        client.receive(1)
+        self.server.send_signal(signal.SIGTERM)
+        self.server.await_stderr("draining")
+        return client
+
+    def test_drain_timeout_just_under_ends_whole(self):
+        client = self.drain_a_download("1h")
+        parts = []
+        while data := client.receive():
+            parts.append(len(data))
+        self.assertGreater(sum(parts), 64 * MIB)
+        self.assertEqual(self.server.await_exit(), 0)
+        self.assertNotIn("timeouts.drain passed", self.server.stderr)
+
+    def test_drain_timeout_just_over_is_cut(self):
+        client = self.drain_a_download(f"{TICK_MS}ms")
+        self.server.await_stderr("timeouts.drain passed")
+        self.assertEqual(self.server.await_exit(), 0)
+        received = 0
+        try:
+            while data := client.receive():
+                received += len(data)
+        except ConnectionResetError:
+            pass
+        self.assertLess(received, 64 * MIB)
+
+
+class Everything(unittest.TestCase):
+    """Settings are taken from the program's own description of itself."""
+
+    def quantities(self):
+        """Pairs of the section's title and the name of a setting that is a size, time or number."""
+        section = ""
+        for line in harness.run("--help-config=markdown").stdout.splitlines():
+            if match := re.match(r"#+ (.*)", line):
+                section = match[1]
+            elif match := re.match(r"\| `(\w+)` \| a (size|time|whole) ", line):
+                yield section, match[1]
+
+    def test_every_limit_has_a_case_on_either_side_of_it(self):
+        cases = [name for each in (Limits, Timeouts) for name in dir(each)]
+        found = [name + "_timeout" * section.startswith("`timeouts")
+                 for section, name in self.quantities() if name not in NO_LIMITS]
+        self.assertIn("header_timeout", found)
+        self.assertIn("store_bytes", found)
+        for name in found:
+            for side in ("under", "over"):
+                with self.subTest(name, side=side):
+                    self.assertTrue(
+                        [case for case in cases if case.startswith(f"test_{name}_just_{side}_")],
+                        f"no client goes just {side} {name}: add a case, or say in NO_LIMITS "
+                        "what else it is")
+
+    def test_what_is_no_limit_exists(self):
+        self.assertLessEqual(set(NO_LIMITS), {name for _, name in self.quantities()})
+
+
+if __name__ == "__main__":
+    harness.main()
