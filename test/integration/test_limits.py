@@ -2,8 +2,8 @@
 over it, and a limit without such a pair is found here, too.
 
 A case is named for its setting, test_SETTING_just_under_… and test_SETTING_just_over_…; those of
-`timeouts` are called header_timeout and so on.  Time is the server's own: `tick()` waits until the
-server closes a connection that is silent, for half the time that the clients at hand are allowed."""
+`timeouts` are called header_timeout and so on.  Time is the server's own: `tick()` waits until it
+closes a connection that is silent, for half the time that the clients at hand are allowed."""
 
 import os
 import pathlib
