@@ -2,7 +2,9 @@
 #ifndef RINGLET_HTTP_BYTE_H
 #define RINGLET_HTTP_BYTE_H
 
-#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
 
 static inline bool byte_is_control(char byte)
 {
@@ -35,6 +37,31 @@ static inline bool byte_is_token(char byte)
 	default:
 		return false;
 	}
+}
+
+/* Eight bytes at once: is one of them a control byte?  A byte below 0x20 borrows into its own top
+ * bit, and DEL is the one that becomes zero when its bits are flipped (Warren, Hacker's Delight,
+ * §6-1). */
+static inline bool byte_any_control(const char bytes[8])
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+	uint64_t word, flipped;
+
+	memcpy(&word, bytes, sizeof(word));
+	flipped = word ^ ones * 0x7f;
+	return (((word - ones * 0x20) & ~word) | ((flipped - ones) & ~flipped)) & tops;
+}
+
+/* How many bytes at the front may stand in a field value. */
+static inline size_t byte_field_value_run(struct text text)
+{
+	size_t length = 0;
+
+	while (text.length - length >= 8 && !byte_any_control(text.bytes + length))
+		length += 8;
+	while (length < text.length && byte_is_field_value(text.bytes[length]))
+		length++;
+	return length;
 }
 
 static inline char byte_lower(char byte)

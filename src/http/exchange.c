@@ -66,9 +66,11 @@ static struct text copy_without_controls(struct buffer *memory, struct text text
 {
 	size_t start = memory->length;
 
-	for (size_t i = 0; i < text.length; i++) {
-		if (byte_is_field_value(text.bytes[i]))
-			buffer_append_byte(memory, text.bytes[i]);
+	while (text.length > 0) {
+		size_t length = byte_field_value_run(text);
+
+		buffer_append(memory, text_first(text, length));
+		text = text_from(text, length + 1);
 	}
 	return text_trim(text_from(buffer_text(memory), start));
 }

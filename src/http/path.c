@@ -85,11 +85,31 @@ int path_resolve(struct buffer *path, struct text raw)
 	}
 }
 
+/* Nothing to decode and nothing to resolve: the path as most are written. */
+static bool is_plain(struct text raw)
+{
+	char previous = '\0';
+
+	for (size_t i = 0; i < raw.length; i++) {
+		char byte = raw.bytes[i];
+
+		if (byte == '%' || byte_is_control(byte) ||
+			(previous == '/' && (byte == '/' || byte == '.')))
+			return false;
+		previous = byte;
+	}
+	return true;
+}
+
 int path_normalize(struct buffer *path, struct text raw)
 {
 	assert(path->length == 0 && path->size > 0);
 	if (raw.length == 0 || raw.bytes[0] != '/')
 		return -EINVAL;
+	if (is_plain(raw)) {
+		buffer_append(path, raw);
+		return 0;
+	}
 	buffer_append_byte(path, '/');
 	return path_resolve(path, text_from(raw, 1));
 }

@@ -1,16 +1,15 @@
-/* Status codes: one table, indexed by the code, that holds the reason phrase and the error body
- * made of the same words at compile time, so that an answer needs no formatting. */
+/* Status codes: one table, indexed by the code, that holds the error body, made of
+ * the code and its reason phrase at compile time, so that an answer needs no formatting. */
 #include "http/status.h"
 
-struct status {
-	struct text reason, body;
-};
+/* The line is the body's words, the reason is what follows the code in them. */
+#define STATUS(code, phrase) [code - 100] = TEXT(#code " " phrase "\n")
 
-#define STATUS(code, phrase) [code - 100] = { TEXT(phrase), TEXT(#code " " phrase "\n") }
+enum { CODE_LENGTH = 4 };
 
 /* The codes of RFC 9110 §15, and of RFC 6585, RFC 7725 and RFC 8297 where a server may send them.
  */
-static const struct status STATUSES[] = {
+static const struct text STATUSES[] = {
 	STATUS(100, "Continue"),
 	STATUS(101, "Switching Protocols"),
 	STATUS(103, "Early Hints"),
@@ -63,24 +62,31 @@ static const struct status STATUSES[] = {
 	STATUS(511, "Network Authentication Required"),
 };
 
-static const struct status UNKNOWN = { TEXT("Unknown"), TEXT("Unknown\n") };
+static const struct text UNKNOWN = TEXT("Unknown\n");
 
-static const struct status *find_status(unsigned status)
+static bool is_known(unsigned status)
 {
-	if (status < 100 || status - 100 >= sizeof(STATUSES) / sizeof(STATUSES[0]) ||
-		!STATUSES[status - 100].reason.bytes)
-		return &UNKNOWN;
-	return &STATUSES[status - 100];
-}
-
-struct text status_reason(unsigned status)
-{
-	return find_status(status)->reason;
+	return status >= 100 && status - 100 < sizeof(STATUSES) / sizeof(STATUSES[0]) &&
+	       STATUSES[status - 100].bytes;
 }
 
 struct text status_body(unsigned status)
 {
-	return find_status(status)->body;
+	return is_known(status) ? STATUSES[status - 100] : UNKNOWN;
+}
+
+struct text status_line(unsigned status)
+{
+	struct text body = is_known(status) ? STATUSES[status - 100] : (struct text){ 0 };
+
+	return text_first(body, body.length - (body.length > 0));
+}
+
+struct text status_reason(unsigned status)
+{
+	if (!is_known(status))
+		return text_first(UNKNOWN, UNKNOWN.length - 1);
+	return text_from(status_line(status), CODE_LENGTH);
 }
 
 bool status_has_content(unsigned status)

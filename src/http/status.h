@@ -7,6 +7,9 @@
 /* "Not Found"; "Unknown" for a code that has no entry. */
 struct text status_reason(unsigned status);
 
+/* "404 Not Found"; empty for a code that has no entry. */
+struct text status_line(unsigned status);
+
 /* "404 Not Found\n": the body of an error, text/plain, static memory. */
 struct text status_body(unsigned status);
 

@@ -26,7 +26,8 @@ enum http1_framing http1_choose_framing(
 	const struct request *request, const struct response *response);
 
 /* Appends status line, Date, Server, Expires, the response's fields, framing, Connection, the empty
- * line. The status line is always HTTP/1.1 (RFC 9110 §2.5). */
+ * line; or, where there is no room, nothing but `truncated`.  The status line is always HTTP/1.1
+ * (RFC 9110 §2.5). */
 void http1_write_head(struct buffer *buffer, const struct response *response,
 	const struct http1_response_head *head);
 

@@ -4,6 +4,7 @@
  * stands in ends with it, so that the sanitizers see a step beyond. */
 #include "assert_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buffer.h"
@@ -436,6 +437,30 @@ static void test_the_tab_is_the_only_control_byte_in_a_value(void **state)
 	}
 }
 
+/* Values are looked at eight bytes at a time. */
+static void test_each_byte_counts_wherever_it_stands_in_a_value(void **state)
+{
+	static const char start[] = "GET / HTTP/1.1\r\nHost: a\r\nA: ";
+	char head[96];
+
+	(void)state;
+	for (size_t place = 0; place < 24; place++) {
+		for (int byte = 1; byte < 256; byte++) {
+			size_t length =
+				(size_t)snprintf(head, sizeof(head), "%s%024d\r\n\r\n", start, 0);
+			struct text text = { head, length };
+
+			if (byte == '\n')
+				continue; /* a line without CR, another complaint */
+			head[sizeof(start) - 1 + place] = (char)byte;
+			if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+				assert_refuses(text, 400, "a control byte in a field value");
+			else
+				assert_accepts(text);
+		}
+	}
+}
+
 /* RFC 9112 §2.2 */
 static void test_a_bare_cr_is_400(void **state)
 {
@@ -841,6 +866,7 @@ int main(void)
 		cmocka_unit_test(test_white_space_before_the_colon_is_400),
 		cmocka_unit_test(test_folded_lines_are_400),
 		cmocka_unit_test(test_the_tab_is_the_only_control_byte_in_a_value),
+		cmocka_unit_test(test_each_byte_counts_wherever_it_stands_in_a_value),
 		cmocka_unit_test(test_a_bare_cr_is_400),
 		cmocka_unit_test(test_too_many_fields_are_431),
 		cmocka_unit_test(test_1_1_needs_one_host),

@@ -169,7 +169,7 @@ static void test_chunk_sizes_are_hexadecimal(void **state)
 	assert_text(chunk_head(UINT64_MAX), "ffffffffffffffff\r\n");
 }
 
-static void test_a_head_without_room_is_truncated(void **state)
+static void test_a_head_without_room_is_not_written(void **state)
 {
 	static struct response response = { .status = 200 };
 	struct http1_response_head head = { .date = text_literal(DATE) };
@@ -179,7 +179,7 @@ static void test_a_head_without_room_is_truncated(void **state)
 	buffer_init(&buffer, memory, 20);
 	http1_write_head(&buffer, &response, &head);
 	assert_true(buffer.truncated);
-	assert_text(buffer_text(&buffer), "HTTP/1.1 200 OK\r\nDat");
+	assert_int_equal(buffer.length, 0);
 }
 
 int main(void)
@@ -194,7 +194,7 @@ int main(void)
 		cmocka_unit_test(test_framing_follows_version_status_and_length),
 		cmocka_unit_test(test_framing_of_head_is_that_of_get),
 		cmocka_unit_test(test_chunk_sizes_are_hexadecimal),
-		cmocka_unit_test(test_a_head_without_room_is_truncated),
+		cmocka_unit_test(test_a_head_without_room_is_not_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
