@@ -59,6 +59,7 @@ need_for_building() {
 	need ninja-build has_command ninja
 	need liburing-dev has_library liburing
 	need libconfuse-dev has_library libconfuse
+	need zlib1g-dev has_library zlib
 }
 
 need_for_testing() {

@@ -47,6 +47,11 @@
 	X(READS, "reads", "file reads completed")                                                  \
 	X(READ_BYTES, "read_bytes", "bytes read from files by read ops")                           \
 	X(WRITES, "writes", "file writes completed")                                               \
+	X(COMPRESSIONS, "compressions", "responses compressed on their way")                       \
+	X(COMPRESSIONS_SKIPPED, "compressions_skipped",                                            \
+		"responses not compressed for want of room")                                       \
+	X(COMPRESSION_BYTES_IN, "compression_bytes_in", "bytes that were compressed")              \
+	X(COMPRESSION_BYTES_OUT, "compression_bytes_out", "bytes that they became")                \
 	X(POOL_WORKS, "pool_works", "pieces of work done by the thread pool")                      \
 	X(TURNS, "turns", "turns of the run loop")                                                 \
 	X(ENTERS, "enters", "system calls that waited for events or entered the ring")             \

@@ -217,6 +217,7 @@ void file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	answer.validators.etag = representation_etag(representation);
 	answer.validators.modified = representation->last_modified;
 	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
+	exchange_describe_whole(exchange, offer->media_type, representation->length);
 	if (offer->is_negotiated)
 		exchange_add_field(exchange, text_literal("Vary"), text_literal("Accept-Encoding"));
 	switch (condition_evaluate(&exchange->request, &answer.validators, answer.now)) {

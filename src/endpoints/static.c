@@ -28,6 +28,7 @@ const struct endpoint static_endpoint = {
 	.settings = file_site_static_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
+	.sends_files = true,
 	.open = open_static,
 	.close = close_static,
 	.handle = file_site_handle,

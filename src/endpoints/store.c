@@ -575,6 +575,7 @@ const struct endpoint store_endpoint = {
 	.settings = settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD) | METHOD_BIT(METHOD_POST) |
 		   METHOD_BIT(METHOD_PUT) | METHOD_BIT(METHOD_DELETE),
+	.sends_files = true,
 	.open = open_store,
 	.close = close_store,
 	.handle = handle_store,

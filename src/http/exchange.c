@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "http/byte.h"
+#include "http/compression.h"
 #include "http/location_fields.h"
 #include "http/proxies.h"
 #include "http/status.h"
@@ -26,6 +27,7 @@ static void init_response(struct response *response)
 	response->server_removed = false;
 	response->expires = false;
 	response->expires_seconds = 0;
+	response->whole_type.length = 0;
 	buffer_init(&response->memory, response->bytes, sizeof(response->bytes));
 }
 
@@ -37,6 +39,7 @@ void exchange_init(
 	exchange->location = NULL;
 	exchange->fields = NULL;
 	exchange->proxies = NULL;
+	exchange->compression = NULL;
 	exchange->sink = NULL;
 	exchange->body_length_max = 0;
 	exchange->started_ns = 0;
@@ -98,6 +101,12 @@ void exchange_add_field(struct exchange *exchange, struct text name, struct text
 			TEXT_ARGUMENTS(name), TEXT_ARGUMENTS(exchange->request.line));
 }
 
+void exchange_describe_whole(struct exchange *exchange, struct text media_type, uint64_t length)
+{
+	exchange->response.whole_type = media_type;
+	exchange->response.whole_length = (int64_t)length;
+}
+
 void exchange_answer(
 	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length)
 {
@@ -111,6 +120,8 @@ void exchange_answer(
 	response->length = length;
 	if (exchange->fields)
 		location_fields_apply(exchange->fields, response);
+	if (exchange->compression)
+		compression_apply(exchange->compression, exchange);
 	exchange->wire->answered(exchange);
 }
 

@@ -13,6 +13,7 @@
 #include "http/body.h"
 #include "http/request.h"
 
+struct compression;
 struct exchange;
 struct location;
 struct location_fields;
@@ -23,6 +24,7 @@ enum {
 	RESPONSE_FIELDS_MAX = 24,          /* that an endpoint may add */
 	LOCATION_FIELDS_MAX = 16,          /* that the configuration may add to those */
 	LOCATION_FIELDS_LENGTH_MAX = 4096, /* of their names and values */
+	COMPRESSION_FIELDS_MAX = 2,        /* that compression may add */
 	RESPONSE_MEMORY_SIZE = 2048,  /* for the names and values of fields, and short bodies */
 	REQUEST_PATH_SIZE = 4096,     /* a longer path is answered with 414 */
 	EXCHANGE_SCRATCH_SIZE = 1024, /* the endpoint's, see exchange_scratch() */
@@ -50,7 +52,9 @@ struct response {
 	struct body_source *body; /* NULL: no content */
 	int64_t length;           /* of the body; -1: unknown */
 	unsigned field_count;
-	struct field fields[RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX];
+	struct field fields[RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX + COMPRESSION_FIELDS_MAX];
+	struct text whole_type; /* exchange_describe_whole()'s; empty: it was not called */
+	int64_t whole_length;
 	bool server_removed;      /* no Server, whatever the wire has to say */
 	bool expires;             /* with a field Expires: */
 	uint64_t expires_seconds; /* so long after Date */
@@ -63,9 +67,10 @@ struct exchange {
 	const struct exchange_wire *wire;
 	struct proactor *proactor;
 	const struct location *location; /* whose endpoint handles it; NULL: answered by the wire */
-	const struct location_fields *fields; /* what the answer gets, by configuration; NULL */
-	const struct proxies *proxies;        /* who may speak for clients; NULL: nobody */
-	struct body_sink *sink;               /* of the request body, once wanted */
+	const struct location_fields *fields;  /* what the answer gets, by configuration; NULL */
+	const struct compression *compression; /* of its body; NULL: none */
+	const struct proxies *proxies;         /* who may speak for clients; NULL: nobody */
+	struct body_sink *sink;                /* of the request body, once wanted */
 	uint64_t body_length_max;
 	uint64_t started_ns;  /* when the first byte of the request was seen */
 	uint64_t sent_length; /* bytes of the response body that left, for the log */
@@ -91,6 +96,10 @@ void *exchange_scratch(struct exchange *exchange, size_t size);
  * What finds no room is left out whole, with a warning.  The names of framing (Content-Length,
  * Transfer-Encoding, Connection, Date, Server) are the wire's and must not be added. */
 void exchange_add_field(struct exchange *exchange, struct text name, struct text value);
+
+/* The media type (valid until the answer) and length of the representation that this answer is
+ * about, be it a part of it or none: 206, 304.  What is not described is what the answer shows. */
+void exchange_describe_whole(struct exchange *exchange, struct text media_type, uint64_t length);
 
 /* Answers with `length` bytes of `body` (-1: unknown; chunked in HTTP/1.1, close-delimited in 1.0).
  * body may be NULL with length 0. */

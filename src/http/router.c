@@ -26,6 +26,7 @@ static void free_location(struct location *location)
 	if (location->endpoint->close)
 		location->endpoint->close(location->state);
 	location_fields_free(location->fields);
+	compression_free(location->compression);
 	access_free(location->access);
 	free((char *)location->prefix.bytes);
 	free(location);
@@ -113,6 +114,7 @@ struct location *router_add_location(
 	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
 	location->endpoint = endpoint;
 	location->endpoint_number = 0;
+	location->compression = NULL;
 	location->access = NULL;
 	location->state = state;
 	location->fields = NULL;
@@ -248,6 +250,7 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 	}
 	if (location->methods & METHOD_BIT(exchange->request.method)) {
 		exchange->location = location;
+		exchange->compression = location->compression;
 		location->endpoint->handle(location->state, exchange);
 	} else if (exchange->request.method == METHOD_OPTIONS) {
 		answer_options(exchange, location->methods);

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "http/access.h"
+#include "http/compression.h"
 #include "http/endpoint.h"
 #include "http/location_fields.h"
 #include "http/proxies.h"
@@ -16,8 +17,9 @@ struct location {
 	const struct endpoint *endpoint;
 	unsigned endpoint_number; /* under which its requests are counted (base/metrics.h) */
 	void *state;
-	struct location_fields *fields; /* of its answers; freed with it; NULL: as they are */
-	struct access *access;          /* who may ask; freed with it; NULL: everybody */
+	struct location_fields *fields;  /* of its answers; freed with it; NULL: as they are */
+	struct compression *compression; /* of its answers; freed with it; NULL: none */
+	struct access *access;           /* who may ask; freed with it; NULL: everybody */
 	unsigned methods; /* METHOD_BIT()s that are allowed: the endpoint's, or fewer */
 };
 

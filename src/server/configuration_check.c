@@ -119,19 +119,25 @@ unsigned configuration_methods(const struct section *location)
 		section_find_value(location, "methods"), configuration_endpoint(location));
 }
 
+/* Before fallbacks have filled what was not written. */
+static const struct endpoint *endpoint_of(const struct section *location)
+{
+	const struct setting_value *name = section_find_value(location, "endpoint");
+
+	return endpoint_named(text_of(
+		name ? name->strings[0] : section_find_setting(location, "endpoint")->fallback));
+}
+
 /* A location that allows nothing is a mistake, not a wish. */
 static int check_methods(const struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "methods");
-	const struct setting_value *name = section_find_value(location, "endpoint");
-	const struct endpoint *endpoint;
+	const struct endpoint *endpoint = endpoint_of(location);
 	char memory[128];
 	struct buffer known;
 
 	if (!value || value->count == 0)
 		return 0;
-	endpoint = endpoint_named(text_of(
-		name ? name->strings[0] : section_find_setting(location, "endpoint")->fallback));
 	if (methods_of(value, endpoint) != 0)
 		return 0;
 	buffer_init(&known, memory, sizeof(memory));
@@ -139,6 +145,20 @@ static int check_methods(const struct section *location)
 	return configuration_complain(location->file, value->line,
 		"methods: the endpoint %s knows none of these, expected some of %.*s",
 		endpoint->name, TEXT_ARGUMENTS(buffer_text(&known)));
+}
+
+/* In a site it is meant for those of its locations that can. */
+static int check_compress(const struct section *location)
+{
+	const struct setting_value *value = section_find_value(location, "compress");
+	const struct endpoint *endpoint = endpoint_of(location);
+
+	if (!value || !value->number || !endpoint->sends_files)
+		return 0;
+	return configuration_complain(location->file, value->line,
+		"compress: the endpoint %s sends files as they are, expected precompressed = "
+		"{\"gz\"} with static, or another endpoint as dynamic",
+		endpoint->name);
 }
 
 /* --- paths --------------------------------------------------------------------------------- */
@@ -399,6 +419,8 @@ static int check_section(struct section *section, const char *directory)
 	}
 	if (r == 0 && configuration_is_location(section))
 		r = check_methods(section);
+	if (r == 0 && configuration_is_location(section))
+		r = check_compress(section);
 	list_for_each (node, &section->children) {
 		if (r < 0)
 			return r;

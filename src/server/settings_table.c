@@ -6,6 +6,7 @@
 #include "server/configuration.h"
 
 #include "endpoints/fallback.h"
+#include "http/compression.h"
 #include "http/location_fields.h"
 #include "http/media_type.h"
 #include "http/network.h"
@@ -43,6 +44,13 @@ static const struct setting limits_table[] = {
 		.minimum = 64 << 10,
 		.help = "Memory of one worker for request bodies that an endpoint needs whole; "
 			"beyond it 503." },
+	{ .name = "compressions",
+		.type = SETTING_NUMBER,
+		.fallback = "128",
+		.minimum = 1,
+		.maximum = 100000,
+		.help = "Answers that one worker compresses at once, each with about 300K of "
+			"memory; beyond it they go out as they are." },
 	{ .name = "connections",
 		.type = SETTING_NUMBER,
 		.fallback = "10000",
@@ -121,6 +129,8 @@ static const char *const method_words[] = { "GET", "HEAD", "POST", "PUT", "DELET
 			"Expires, unless the endpoint says itself.  Not set: nothing is said."     \
 	}
 
+#define TYPES_EXPECTED    "media types as in {\"text/*\", \"image/svg+xml\"}"
+
 #define NETWORKS_EXPECTED "networks as in {\"10.0.0.0/8\", \"::1\"}, \"unix:\" or \"all\""
 
 static const struct setting location_table[] = {
@@ -150,6 +160,38 @@ static const struct setting location_table[] = {
 		.fallback = "{}",
 		.expected = NETWORKS_EXPECTED,
 		.help = "Clients that are answered 403 even if allow names them." },
+	{ .name = "compress",
+		.type = SETTING_YES_NO,
+		.inherited = true,
+		.fallback = "no",
+		.help = "Are answers compressed on their way (gzip) for clients that accept it?  "
+			"Not where a secret stands beside what a client may choose (BREACH).  "
+			"static and store send files as they are; static has precompressed." },
+	{ .name = "compress_types",
+		.type = SETTING_STRINGS,
+		.inherited = true,
+		.check = compression_check_types,
+		.expected = TYPES_EXPECTED,
+		.fallback = "{\"text/*\", \"application/json\", \"application/jsonl\", "
+			    "\"application/manifest+json\", \"application/xml\", "
+			    "\"application/xhtml+xml\", \"application/atom+xml\", "
+			    "\"application/rss+xml\", \"application/wasm\", "
+			    "\"image/svg+xml\"}",
+		.help = "The media types that are compressed; with /* all of a kind." },
+	{ .name = "compress_min_bytes",
+		.type = SETTING_SIZE,
+		.inherited = true,
+		.minimum = 1,
+		.maximum = 1 << 30,
+		.fallback = "1K",
+		.help = "The shortest body that is compressed; one of unknown length always is." },
+	{ .name = "compress_level",
+		.type = SETTING_NUMBER,
+		.inherited = true,
+		.minimum = 1,
+		.maximum = 9,
+		.fallback = "5",
+		.help = "1 is fast, 9 is small." },
 	FIELD_SETTINGS,
 	{ 0 },
 };
@@ -199,6 +241,30 @@ static const struct setting site_table[] = {
 		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
 		.help = "What the media type of a text file says its characters are.  Its "
 			"locations inherit it." },
+	{ .name = "compress",
+		.type = SETTING_YES_NO,
+		.inherited = true,
+		.help = "Are answers compressed on their way (gzip) for clients that accept it?  "
+			"Its locations inherit it, but for static and store." },
+	{ .name = "compress_types",
+		.type = SETTING_STRINGS,
+		.inherited = true,
+		.check = compression_check_types,
+		.expected = TYPES_EXPECTED,
+		.help = "The media types that are compressed; with /* all of a kind.  Its "
+			"locations inherit it." },
+	{ .name = "compress_min_bytes",
+		.type = SETTING_SIZE,
+		.inherited = true,
+		.minimum = 1,
+		.maximum = 1 << 30,
+		.help = "The shortest body that is compressed.  Its locations inherit it." },
+	{ .name = "compress_level",
+		.type = SETTING_NUMBER,
+		.inherited = true,
+		.minimum = 1,
+		.maximum = 9,
+		.help = "1 is fast, 9 is small.  Its locations inherit it." },
 	FIELD_SETTINGS,
 	{ .name = "location",
 		.type = SETTING_SECTION,

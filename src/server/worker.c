@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "endpoints/registry.h"
+#include "filters/gzip.h"
 #include "http/gather.h"
 #include "net/listener.h"
 #include "server/log_writer.h"
@@ -302,6 +303,10 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 	r = access_new(&location->access, section, endpoint->local);
 	if (r < 0)
 		return fail(r, "cannot guard location \"%s\"", section->title);
+	if (section_yes(section, "compress") && !endpoint->sends_files)
+		r = compression_new(&location->compression, section, &gzip_coder);
+	if (r < 0)
+		return fail(r, "cannot compress location \"%s\"", section->title);
 	return set_fields(&location->fields, section);
 }
 
@@ -365,6 +370,7 @@ static void open_service(struct worker *worker)
 	};
 
 	gather_limit(section_number(limits, "gathered_bytes"));
+	gzip_limit(section_number(limits, "compressions"));
 	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);
 	worker->service.closed = on_connection_closed;
 	if (worker->server->logs.access_fd >= 0)
@@ -449,6 +455,7 @@ static void free_all(struct worker *worker)
 	if (worker->error_log.proactor)
 		log_writer_close(&worker->error_log);
 	free(worker->listeners);
+	gzip_trim();
 	proactor_free(worker->proactor);
 	close(worker->signals);
 }

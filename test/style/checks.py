@@ -40,6 +40,7 @@ PRIVATE_HEADERS = {
     r"confuse\.h": r"src/server/configuration[^/]*",
     r"proactor/backend\.h": r"src/proactor/[^/]*|test/.*",
     r"openssl/.*": r"src/net/tls[^/]*",
+    r"zlib\.h": r"src/filters/gzip\.c|test/unit/test_gzip\.c",
     r"nghttp2/.*": r"src/http2/.*",
 }
 
