@@ -23,10 +23,11 @@ struct format {
 	void (*append)(struct buffer *buffer, const struct server_state *state);
 };
 
-/* ngx_http_stub_status_module: "Waiting" are idle, "Reading" a head, "Writing" all others. */
+/* ngx_http_stub_status_module: "Waiting" are idle, "Reading" a head, "Writing" all others, the one
+ * that asks among them. */
 static void append_nginx(struct buffer *buffer, const struct server_state *state)
 {
-	uint64_t reading = state->values[METRIC_OUTPUT_READING];
+	uint64_t reading = state->values[METRIC_INPUT_READING_HEAD];
 	uint64_t waiting = state->idle < reading ? state->idle : reading;
 	uint64_t writing = state->open > reading ? state->open - reading : 0;
 

@@ -46,6 +46,39 @@ class Case(unittest.TestCase):
         return client
 
 
+class Ping(Case):
+    """That it allocates nothing is test/bench/test_counters.py's."""
+
+    locations = {"/ping": 'endpoint = "ping"'}
+
+    def test_answer_is_pong_and_nothing_else(self):
+        client = self.connect()
+        response = client.get("/ping")
+        self.assertEqual((response.status, response.body), (200, b"pong"))
+        self.assertEqual([name for name, _ in response.fields],
+                         ["Date", "Server", "Content-Type", "Content-Length"])
+        self.assertEqual((response.field("Content-Length"), response.field("Content-Type")),
+                         ("4", "text/plain"))
+        self.assertEqual(client.request("HEAD", "/ping").fields, response.fields)
+        self.assertEqual(client.get("/ping/x").status, 404)
+        self.assertEqual(client.request("POST", "/ping", body=b"x").status, 405)
+
+    def test_answer_is_one_send_and_no_file_operation(self):
+        client = self.connect()
+
+        def counters():
+            return json.loads(client.get("/stats?format=json").body)["counters"]
+
+        before = counters()
+        for _ in range(100):
+            client.get("/ping")
+        grown = {name: value - before[name] for name, value in counters().items()}
+        self.assertEqual((grown["requests"], grown["sends"]), (101, 101))
+        for name in ("opens", "stats", "reads", "writes", "sendfiles", "sendfile_calls",
+                     "splices", "pool_works", "short_sends"):
+            self.assertEqual(grown[name], 0, name)
+
+
 class Echo(Case):
     locations = {"/echo": 'endpoint = "echo"', "/open": 'endpoint = "echo"  redact = no'}
     sections = "limits { body_bytes = 256K }  timeouts { body = 500ms }"
