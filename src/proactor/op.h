@@ -78,7 +78,8 @@ struct op {
 			int file;
 			bool more;
 			uint64_t offset, length;
-			struct pipe_pair *pipe; /* uring_sendfile.c's */
+			uint64_t in_memory_end; /* uring_sendfile.c's: where it looked up to */
+			struct pipe_pair *pipe; /* uring_splice.c's */
 			uint64_t piped;         /* bytes in that pipe */
 		} sendfile;
 		struct {

@@ -211,6 +211,7 @@ void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int fil
 	op->sendfile.more = more;
 	op->sendfile.offset = offset;
 	op->sendfile.length = length;
+	op->sendfile.in_memory_end = 0;
 	op->sendfile.pipe = NULL;
 	op->sendfile.piped = 0;
 	proactor->backend->submit(proactor, op);

@@ -287,7 +287,7 @@ static void dispatch(struct uring *uring, const struct io_uring_cqe *cqe)
 		op_request_completed(uring, owner, cqe->res);
 		return;
 	case TAG_FILL:
-		sendfile_filled(uring, owner, cqe->res);
+		splice_filled(uring, owner, cqe->res);
 		return;
 	case TAG_MULTISHOT:
 		record_completed(uring, owner, cqe->res, cqe->flags);

@@ -2,11 +2,12 @@
  *
  *	uring_setup.c       the ring: how it is set up, what a refusal means, the probe
  *	uring.c             submission, completion, cancelling, the wait; ops of one request each
- *	uring_record.c  one record per descriptor that has a multishot request
+ *	uring_record.c      one record per descriptor that has a multishot request
  *	uring_accept.c      multishot accept, batches
  *	uring_receive.c     multishot receive, the buffer ring, loans and spills
  *	uring_send.c        sends, and waiting for a full socket
- *	uring_sendfile.c    zero copy: the splice chain, sendfile(2)
+ *	uring_sendfile.c    zero copy: which way a file goes; sendfile(2), by turns
+ *	uring_splice.c      zero copy by the ring: file → pipe → socket
  *	uring_pipe.c        the pipes that splices go through
  *
  * Every request carries in its user data whom its completion concerns: a pointer to an op or to a
@@ -19,6 +20,7 @@
 
 #include "base/block_pool.h"
 #include "proactor/backend.h"
+#include "proactor/page_cache.h"
 #include "proactor/uring_pipe.h"
 
 enum completion_tag {
@@ -36,7 +38,7 @@ enum op_step {
 	STEP_MOVING,    /* a send; the second hop of a splice alone */
 	STEP_CHAINED,   /* both hops of a splice, linked */
 	STEP_WAITING,   /* a poll for a full socket */
-	STEP_QUEUED,    /* no request: in a queue of uring_sendfile.c */
+	STEP_QUEUED,    /* a sendfile without request: wants a pipe, or a turn */
 	STEP_INSISTING, /* a file op that said EAGAIN: now on a kernel worker */
 };
 
@@ -80,6 +82,8 @@ struct uring {
 	struct pipe_pool pipes;
 	struct list pipe_waiters; /* sendfile ops that want a pipe */
 	struct list inline_turns; /* sendfile ops that go on in the next turn */
+	uint64_t inline_share;    /* bytes that may still be sent inline in this turn */
+	struct page_cache page_cache;
 	enum zero_copy zero_copy;
 	bool accept_singly;
 	bool pool_watched;
@@ -195,8 +199,36 @@ void socket_wait(struct uring *uring, struct op *op);
 
 void sendfile_submit(struct uring *uring, struct op *op);
 void sendfile_cancel(struct uring *uring, struct op *op);
-void sendfile_filled(struct uring *uring, struct op *op, int result);
 void sendfile_completed(struct uring *uring, struct op *op, int result);
+
+/* Once per turn, before the enter. */
 void sendfile_take_turns(struct uring *uring);
+
+/* The next stretch, whichever way; the op has no request and no pipe. */
+void sendfile_continue(struct uring *uring, struct op *op);
+
+/* The next stretch by sendfile(2), now. */
+void sendfile_inline(struct uring *uring, struct op *op);
+
+void sendfile_queue(struct op *op, struct list *list);
+
+static inline uint64_t sendfile_remaining(const struct op *op)
+{
+	return op->sendfile.length - op->moved;
+}
+
+static inline uint64_t sendfile_position(const struct op *op)
+{
+	return op->sendfile.offset + op->moved;
+}
+
+/* --- uring_splice.c ----------------------------------------------------------------------- */
+
+/* A pipeful.  False: the op waits for a pipe. */
+bool splice_begin(struct uring *uring, struct op *op);
+
+/* Completions of the first hop (only where it fell short) and of the second. */
+void splice_filled(struct uring *uring, struct op *op, int result);
+void splice_flushed(struct uring *uring, struct op *op, int result);
 
 #endif

@@ -300,7 +300,9 @@ const struct setting settings_table[] = {
 		.words = zero_copy_words,
 		.fallback = "splice",
 		.help = "How io_uring moves a file to a socket: splice requests on the ring, "
-			"sendfile(2) called by the loop, or auto by the size of the file." },
+			"sendfile(2) called by the loop, or auto: sendfile(2) for what is in "
+			"memory, the ring "
+			"for what is still on the disk." },
 	{ .name = "keep_alive",
 		.type = SETTING_YES_NO,
 		.fallback = "yes",

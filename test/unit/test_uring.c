@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -732,31 +733,161 @@ static void test_sendfile_serves_where_it_is_chosen(void **state)
 	assert_true(counted(METRIC_SPLICES) == splices);
 }
 
-static void test_auto_splices_only_what_is_large(void **state)
+/* A file on a disk, unlike make_file(): it can be cold. */
+static int make_disk_file(size_t length)
+{
+	char name[] = "test-uring-XXXXXX";
+	int file = mkstemp(name);
+
+	assert_true(file >= 0);
+	unlink(name);
+	for (size_t position = 0; position < length; position += 250)
+		write_pattern(file, position, 250);
+	assert_int_equal(fsync(file), 0);
+	return file;
+}
+
+/* Sends all of it by `auto`, and counts by which way. */
+static void send_file_automatically(int file, size_t length, uint64_t *called, uint64_t *spliced)
 {
 	struct proactor *proactor =
 		open_proactor((struct proactor_options){ .zero_copy = ZERO_COPY_AUTO });
-	auto_fd file = make_file(200000);
-	uint64_t splices = counted(METRIC_SPLICES);
+	uint64_t called_before = counted(METRIC_SENDFILE_BYTES);
+	uint64_t spliced_before = counted(METRIC_SPLICED_BYTES);
 	struct call call;
 	size_t position = 0;
 	int pair[2];
 
-	(void)state;
 	make_pair(pair);
 	call_init(&call);
-	proactor_sendfile(proactor, &call.op, pair[0], file, 0, 1000, false);
-	assert_int_equal(finish(proactor, &call), 1000);
-	assert_true(counted(METRIC_SPLICES) == splices);
-	while (position < 1000)
+	proactor_sendfile(proactor, &call.op, pair[0], file, 0, length, false);
+	turn_until (proactor, position == length)
 		position += read_pattern(pair[1], position);
-	proactor_sendfile(proactor, &call.op, pair[0], file, 1000, 199000, false);
-	turn_until (proactor, position == 200000)
-		position += read_pattern(pair[1], position);
-	assert_int_equal(finish(proactor, &call), 199000);
-	assert_true(counted(METRIC_SPLICES) > splices);
+	assert_int_equal(finish(proactor, &call), length);
+	*called = counted(METRIC_SENDFILE_BYTES) - called_before;
+	*spliced = counted(METRIC_SPLICED_BYTES) - spliced_before;
 	close_by_op(proactor, pair[0]);
 	close(pair[1]);
+	proactor_free(proactor);
+}
+
+static void test_auto_calls_sendfile_for_what_is_in_memory(void **state)
+{
+	enum { LENGTH = 2000000 };
+	auto_fd file = make_disk_file(LENGTH);
+	struct page_cache cache = { 0 };
+	uint64_t called, spliced;
+
+	(void)state;
+	if (!page_cache_holds(&cache, file, 0, LENGTH))
+		skip();
+	send_file_automatically(file, LENGTH, &called, &spliced);
+	assert_int_equal(called, LENGTH);
+	assert_int_equal(spliced, 0);
+}
+
+/* The loop must not wait for the disk: the first bytes go by the ring.  What the kernel has read
+ * ahead by then may go either way. */
+static void test_auto_leaves_a_cold_file_to_the_ring(void **state)
+{
+	enum { LENGTH = 2000000 };
+	auto_fd file = make_disk_file(LENGTH);
+	struct page_cache cache = { 0 };
+	uint64_t called, spliced;
+
+	(void)state;
+	assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	if (page_cache_holds(&cache, file, 0, LENGTH))
+		skip(); /* a filesystem in memory */
+	send_file_automatically(file, LENGTH, &called, &spliced);
+	assert_true(spliced > 0);
+	assert_int_equal(called + spliced, LENGTH);
+}
+
+/* --- sendfile(2) by turns ----------------------------------------------------------------- */
+
+enum { TURN_COUNT = 12, TURN_LENGTH = 1000000 };
+
+struct turner {
+	struct call call;
+	int pair[2];
+	uint64_t moved;
+};
+
+static void make_turners(struct turner *turners, struct proactor *proactor, int file)
+{
+	int length = 4 << 20;
+
+	for (int i = 0; i < TURN_COUNT; i++) {
+		struct turner *turner = &turners[i];
+
+		make_pair(turner->pair);
+		/* Room for all: nobody waits for a socket. */
+		setsockopt(turner->pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &length, sizeof(length));
+		call_init(&turner->call);
+		turner->moved = 0;
+		proactor_sendfile(
+			proactor, &turner->call.op, turner->pair[0], file, 0, TURN_LENGTH, false);
+	}
+}
+
+/* What all have moved since the last look, and the most that one has. */
+static uint64_t look_at_turners(struct turner *turners, uint64_t *most)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < TURN_COUNT; i++) {
+		uint64_t moved = turners[i].call.op.moved - turners[i].moved;
+
+		turners[i].moved += moved;
+		sum += moved;
+		*most = moved > *most ? moved : *most;
+	}
+	return sum;
+}
+
+static bool all_are_done(const struct turner *turners)
+{
+	for (int i = 0; i < TURN_COUNT; i++)
+		if (turners[i].call.done_count == 0)
+			return false;
+	return true;
+}
+
+/* Nobody has had two turns more than another. */
+static void assert_fair(const struct turner *turners, uint64_t share)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (int i = 0; i < TURN_COUNT; i++) {
+		least = turners[i].moved < least ? turners[i].moved : least;
+		most = turners[i].moved > most ? turners[i].moved : most;
+	}
+	assert_true(most - least <= 2 * share);
+}
+
+static void test_sendfile_calls_are_bounded_per_op_and_turn(void **state)
+{
+	const uint64_t share = 262144, share_of_all = 1048576;
+	struct proactor *proactor =
+		open_proactor((struct proactor_options){ .zero_copy = ZERO_COPY_SENDFILE });
+	static struct turner turners[TURN_COUNT];
+	auto_fd file = make_file(TURN_LENGTH);
+	uint64_t most = 0;
+
+	(void)state;
+	make_turners(turners, proactor, file);
+	assert_true(look_at_turners(turners, &most) <= share_of_all + share);
+	turn_until (proactor, all_are_done(turners)) {
+		assert_true(look_at_turners(turners, &most) <= share_of_all + share);
+		assert_true(most <= share);
+		assert_fair(turners, share);
+	}
+	for (int i = 0; i < TURN_COUNT; i++) {
+		assert_int_equal(finish(proactor, &turners[i].call), TURN_LENGTH);
+		close_by_op(proactor, turners[i].pair[0]);
+		close(turners[i].pair[1]);
+	}
 	proactor_free(proactor);
 }
 
@@ -848,7 +979,9 @@ int main(void)
 		cmocka_unit_test(test_a_listener_that_is_not_asked_takes_no_connections),
 		cmocka_unit_test(test_slow_readers_hold_neither_pipes_nor_kernel_workers),
 		cmocka_unit_test(test_sendfile_serves_where_it_is_chosen),
-		cmocka_unit_test(test_auto_splices_only_what_is_large),
+		cmocka_unit_test(test_auto_calls_sendfile_for_what_is_in_memory),
+		cmocka_unit_test(test_auto_leaves_a_cold_file_to_the_ring),
+		cmocka_unit_test(test_sendfile_calls_are_bounded_per_op_and_turn),
 		cmocka_unit_test(test_sendfiles_are_cancelled_wherever_they_stand),
 		cmocka_unit_test(test_full_queues_lose_no_op),
 		cmocka_unit_test(test_a_turn_enters_the_kernel_once),

@@ -1,0 +1,137 @@
+/* Is a part of a file in memory?  On a file of the build directory, since files in memory only
+ * (tmpfs) are never cold; what cannot be made cold is skipped. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/owned.h"
+#include "proactor/page_cache.h"
+
+enum { LENGTH = 1 << 20 };
+
+/* Both ways of finding out: the one without is taken where cachestat(2) is refused. */
+static struct page_cache counting, trying = { .refuses_counting = true };
+
+static int make_file(void)
+{
+	char name[] = "test-page-cache-XXXXXX";
+	int file = mkstemp(name);
+	char *bytes = calloc(1, LENGTH);
+
+	assert_true(file >= 0);
+	unlink(name);
+	assert_int_equal(write(file, bytes, LENGTH), LENGTH);
+	assert_int_equal(fsync(file), 0);
+	free(bytes);
+	return file;
+}
+
+/* What was read through once, as a response does it. */
+static void warm(int file, off_t offset, size_t length)
+{
+	char *bytes = malloc(length);
+
+	assert_int_equal(pread(file, bytes, length, offset), length);
+	free(bytes);
+}
+
+static bool is_cold(int file)
+{
+	for (uint64_t offset = 0; offset < LENGTH; offset += 4096)
+		if (page_cache_holds(&counting, file, offset, 1))
+			return false;
+	return true;
+}
+
+/* False where that is impossible: a filesystem in memory.  Else pages that the kernel is busy with
+ * stay for a while. */
+static bool chill(int file)
+{
+	for (int tries = 0; tries < 100 && !is_cold(file); tries++)
+		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	return is_cold(file);
+}
+
+static void test_what_was_just_written_is_in_memory(void **state)
+{
+	auto_fd file = make_file();
+
+	(void)state;
+	assert_true(page_cache_holds(&counting, file, 0, LENGTH));
+	assert_true(page_cache_holds(&counting, file, 5, 1));
+	assert_true(page_cache_holds(&counting, file, LENGTH - 1, 1));
+}
+
+static void test_trying_bytes_finds_what_counting_pages_finds(void **state)
+{
+	auto_fd file = make_file();
+
+	(void)state;
+	if (!page_cache_holds(&trying, file, 0, 1))
+		skip(); /* a filesystem that cannot read without waiting */
+	assert_true(page_cache_holds(&trying, file, 0, LENGTH));
+	assert_true(page_cache_holds(&trying, file, LENGTH - 1, 1));
+}
+
+static void test_what_is_beyond_the_end_is_not_in_memory(void **state)
+{
+	auto_fd file = make_file();
+
+	(void)state;
+	assert_false(page_cache_holds(&counting, file, LENGTH, 1));
+	assert_false(page_cache_holds(&counting, file, LENGTH - 1, 4097));
+	assert_false(page_cache_holds(&trying, file, LENGTH, 1));
+}
+
+static void test_a_cold_file_is_not_in_memory_until_it_was_read(void **state)
+{
+	struct page_cache *const ways[] = { &counting, &trying };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		auto_fd file = make_file();
+
+		if (!chill(file))
+			skip();
+		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
+		warm(file, 0, LENGTH);
+		assert_true(page_cache_holds(ways[i], file, 0, LENGTH));
+	}
+}
+
+static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
+{
+	struct page_cache *const ways[] = { &counting, &trying };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		auto_fd file = make_file();
+
+		if (!chill(file))
+			skip();
+		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM), 0);
+		warm(file, 0, LENGTH / 4);
+		warm(file, LENGTH - 4096, 4096);
+		assert_true(page_cache_holds(ways[i], file, 0, LENGTH / 4));
+		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_was_just_written_is_in_memory),
+		cmocka_unit_test(test_trying_bytes_finds_what_counting_pages_finds),
+		cmocka_unit_test(test_what_is_beyond_the_end_is_not_in_memory),
+		cmocka_unit_test(test_a_cold_file_is_not_in_memory_until_it_was_read),
+		cmocka_unit_test(test_a_cold_stretch_in_the_middle_is_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
