@@ -222,7 +222,11 @@ class Mistakes(Case):
                 (9, "limits { header_bytes = 1 }", "too small", "from 1K to 1M"),
                 (10, "timeouts { header = 0 }", "too small", "from 1ms"),
                 (12, 'root = ""', "empty", "directory"),
-                (5, 'error_log = ""', "empty", "file")):
+                (5, 'error_log = ""', "empty", "file"),
+                (15, 'location "/d" { endpoint = "dynamic" filters = {"gzip"} }', "gzip",
+                 "unknown filter", "identity.*ssi"),
+                (15, 'location "/d" { endpoint = "dynamic" filters = {"ssi", "ssi"} }',
+                 "named twice")):
             with self.subTest(text):
                 self.assert_line_refused(line, text, *patterns)
 
