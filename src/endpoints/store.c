@@ -303,10 +303,22 @@ static void gathered(struct gather *gather, unsigned status)
 	open_fresh(saving);
 }
 
+/* A part is refused before it replaces the whole (RFC 9110 §14.5). */
+static bool is_part(const struct request *request)
+{
+	return request->method == METHOD_PUT &&
+	       request_field(request, text_literal("Content-Range"));
+}
+
 static void save(struct store *store, struct exchange *exchange)
 {
-	struct gather *gather = gather_new(exchange, store);
+	struct gather *gather;
 
+	if (is_part(&exchange->request)) {
+		exchange_answer_error(exchange, 400);
+		return;
+	}
+	gather = gather_new(exchange, store);
 	if (gather)
 		gather_receive(gather, store->length_max, gathered);
 	else

@@ -207,6 +207,20 @@ class Http(unittest.TestCase):
             self.assertEqual(response.field("Connection"), "close")
             client.assert_closed()
 
+    def test_requests_behind_a_close_are_not_answered(self):
+        """RFC 9112 §9.6"""
+        with self.connect() as client:
+            client.send(client.head("GET", "/ping", {"Connection": "close"}) + GET_PING)
+            self.assertEqual(client.response().field("Connection"), "close")
+            client.assert_closed()
+
+    def test_every_minor_version_is_answered_with_1_1(self):
+        """RFC 9110 §2.5, §6.2"""
+        for version in ("HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.9"):
+            with self.subTest(version), self.connect() as client:
+                response = client.get("/ping", version=version)
+                self.assertEqual((response.version, response.body), ("HTTP/1.1", b"pong"))
+
     def test_half_closed_client_gets_its_answers(self):
         with self.connect() as client:
             client.send(client.head("GET", "/") + GET_PING)

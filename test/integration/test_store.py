@@ -73,6 +73,23 @@ class Store(Case):
             self.assertEqual((response.status, response.interim), (413, []))
             self.assertEqual(client.get("/read").body, b"x" * 1024)
 
+    def test_part_of_a_value_is_refused(self):
+        """RFC 9110 §14.5"""
+        with self.server() as server, server.client() as client:
+            client.request("PUT", "/write", body=b"whole")
+            response = client.request("PUT", "/write", {"Content-Range": "bytes 0-2/5"}, b"new")
+            self.assertEqual(response.status, 400)
+            self.assertEqual(client.get("/read").body, b"whole")
+
+    def test_answer_without_content_has_no_framing(self):
+        """RFC 9110 §8.6, RFC 9112 §6.1"""
+        with self.server() as server, server.client() as client:
+            for status in (201, 204):
+                response = client.request("PUT", "/write", body=b"x")
+                framing = response.field("Content-Length"), response.field("Transfer-Encoding")
+                self.assertEqual((response.status, framing),
+                                 (status, ("0" if status == 201 else None, None)))
+
     def test_value_survives_the_server(self):
         with self.server() as server:
             self.assertEqual(server.client().request("PUT", "/write", body=b"kept").status, 201)
