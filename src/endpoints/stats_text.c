@@ -59,6 +59,17 @@ static void append_traffic(struct buffer *text, const struct server_state *state
 		values[METRIC_BYTES_SENT]);
 }
 
+static void append_compression(struct buffer *text, const struct server_state *state)
+{
+	const uint64_t *values = state->values;
+
+	buffer_append_format(text,
+		"compressed     %" PRIu64 " responses, %" PRIu64 " bytes to %" PRIu64 "; %" PRIu64
+		" not for want of room\n",
+		values[METRIC_COMPRESSIONS], values[METRIC_COMPRESSION_BYTES_IN],
+		values[METRIC_COMPRESSION_BYTES_OUT], values[METRIC_COMPRESSIONS_SKIPPED]);
+}
+
 static void append_kernel(struct buffer *text, const struct server_state *state)
 {
 	const uint64_t *values = state->values;
@@ -98,6 +109,7 @@ void stats_append_text(struct buffer *buffer, const struct server_state *state)
 	append_server(buffer, state);
 	append_connections(buffer, state);
 	append_traffic(buffer, state);
+	append_compression(buffer, state);
 	append_kernel(buffer, state);
 	buffer_append_format(buffer, "\n%-14s %12s", "endpoint", "requests");
 	for (unsigned i = 0; i < STATS_QUANTILE_COUNT; i++)

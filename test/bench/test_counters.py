@@ -21,7 +21,9 @@ LIBRARY = os.environ["ALLOCATIONS_LIBRARY"]
 CONNECTION_COUNT = 64
 ENTERS_MAX = 6
 FILES = {"1k": b"x" * 1024, "100k": b"x" * 102400, "dynamic/1k": b"y" * 1024,
-         "dynamic/100k": b"y" * 102400}
+         "dynamic/100k": b"y" * 102400, "compressed/100k.txt": b"line\n" * 20480}
+LOCATIONS = {"/": 'endpoint = "static"', "/dynamic/": 'endpoint = "dynamic"',
+             "/compressed/": 'endpoint = "dynamic" compress = yes', "/ping": 'endpoint = "ping"'}
 
 
 def stop_process(pid):
@@ -61,50 +63,64 @@ class Allocations(unittest.TestCase):
     def count(self):
         return struct.unpack("=Q", self.counter.read_bytes())[0]
 
-    def request(self, server, path, *options):
+    def load(self, server, path, *options):
         subprocess.run([LOAD, "--port", str(server.port), "--requests", "1000",
                         "--connections", "8", "--seconds", str(harness.SECONDS), *options, path],
                        check=True, capture_output=True, timeout=2 * harness.SECONDS)
 
-    def allocations_of(self, path, *options):
-        """Of a thousand requests, when as many were made before."""
+    def compress(self, server):
+        """The load reads no chunks."""
+        with server.client() as client:
+            for _ in range(100):
+                response = client.get("/compressed/100k.txt", fields={"Accept-Encoding": "gzip"})
+                self.assertEqual(response.field("Content-Encoding"), "gzip")
+
+    def allocations_of(self, ask):
+        """Of a round of requests, when as many were made before."""
         with tempfile.NamedTemporaryFile() as file:
             self.counter = pathlib.Path(file.name)
             self.counter.write_bytes(bytes(8))
             environment = {"LD_PRELOAD": LIBRARY, "ALLOCATIONS": file.name}
-            with harness.Server(files=FILES, environment=environment) as server:
-                return self.allocations_when_warm(server, path, *options)
+            with harness.Server(files=FILES, locations=LOCATIONS,
+                                environment=environment) as server:
+                return self.allocations_when_warm(lambda: ask(server))
 
-    def allocations_when_warm(self, server, path, *options):
+    def allocations_when_warm(self, ask):
         """The least of three rounds: a pool may still grow when more happens at once than ever
         before, but what is allocated for a request is allocated in every round."""
         self.assertGreater(self.count(), 0, "nothing was counted: is the library there?")
-        self.request(server, path, *options)
+        ask()
         found = []
         while len(found) < 3 and 0 not in found:
             before = self.count()
-            self.request(server, path, *options)
+            ask()
             found.append(self.count() - before)
         return min(found)
 
-    def check(self, path, *options):
+    def check_load(self, path, *options):
+        self.check(lambda server: self.load(server, path, *options))
+
+    def check(self, ask):
         if harness.is_sanitized():
             self.skipTest("the address sanitizer brings its own malloc")
-        self.assertEqual(self.allocations_of(path, *options), 0)
+        self.assertEqual(self.allocations_of(ask), 0)
 
     def test_ping_allocates_nothing_once_warm(self):
-        self.check("/ping")
+        self.check_load("/ping")
 
     def test_static_files_allocate_nothing_once_warm(self):
-        self.check("/1k")
-        self.check("/100k")
+        self.check_load("/1k")
+        self.check_load("/100k")
 
     def test_dynamic_files_allocate_nothing_once_warm(self):
-        self.check("/dynamic/1k")
-        self.check("/dynamic/100k")
+        self.check_load("/dynamic/1k")
+        self.check_load("/dynamic/100k")
+
+    def test_compressed_files_allocate_nothing_once_warm(self):
+        self.check(self.compress)
 
     def test_pipelined_requests_allocate_nothing_once_warm(self):
-        self.check("/ping", "--depth", "16")
+        self.check_load("/ping", "--depth", "16")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ LOCATIONS = {
     "/all/": 'endpoint = "dynamic" compress_types = {"application/octet-stream"} '
              'compress_min_bytes = 1 compress_level = 9',
     "/list/": 'endpoint = "dynamic" autoindex = yes',
+    "/ssi/": 'endpoint = "dynamic" filters = {"ssi"}',
     "/ping": 'endpoint = "ping"',
     "/echo": 'endpoint = "echo"',
     "/stats": 'endpoint = "stats"',
@@ -77,6 +78,8 @@ class Case(unittest.TestCase):
         files |= {"dynamic/missing.html": b"<p>Nothing is here.</p>\n" * 100,
                   "dynamic/picture.png": bytes(5000), "all/data": bytes(5000),
                   "middle.txt": cls.texts["middle"], "plain/middle.txt": cls.texts["middle"]}
+        files |= {"ssi/page.html": b'<!--#include virtual="/ssi/part.html" -->\n' * 20,
+                  "ssi/part.html": b"<p>A part of a page that is put together.</p>\n" * 100}
         files |= {f"list/{i:040}": b"" for i in range(200)}
         cls.server = Server(files, configuration=CONFIGURATION)
         cls.server.__enter__()
@@ -142,6 +145,12 @@ class Bytes(Case):
         response = self.get("/echo", method="POST", body=body)
         self.assertEqual(response.field("Content-Encoding"), "gzip")
         self.assertTrue(gzip.decompress(response.body).endswith(b"\r\n\r\n" + body))
+
+    def test_pages_put_together_are_compressed(self):
+        response = self.get("/ssi/page.html")
+        self.assertEqual(response.field("Content-Encoding"), "gzip")
+        self.assertEqual(gzip.decompress(response.body), self.get("/ssi/page.html", {}).body)
+        self.assertEqual(gzip.decompress(response.body).count(b"put together"), 2000)
 
     def test_pages_of_errors_are_compressed(self):
         response = self.get("/dynamic/nothing")
