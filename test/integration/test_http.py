@@ -214,6 +214,13 @@ class Http(unittest.TestCase):
             self.assertEqual(client.response().field("Connection"), "close")
             client.assert_closed()
 
+    def test_targets_of_other_schemes_are_refused(self):
+        """RFC 9110 §7.4: what is for https did not come by it; RFC 9112 §3.2.3, §3.2.4"""
+        with self.connect() as client:
+            for target in ("https://localhost/ping", "ftp://localhost/ping", "localhost:80", "*"):
+                with self.subTest(target):
+                    self.assertEqual(client.get(target).status, 400)
+
     def test_every_minor_version_is_answered_with_1_1(self):
         """RFC 9110 §2.5, §6.2"""
         for version in ("HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.9"):

@@ -2,6 +2,7 @@
 
     RINGLET   the binary (default: build/ringlet of this tree)"""
 
+import fnmatch
 import os
 import pathlib
 import re
@@ -76,6 +77,38 @@ class Documents(unittest.TestCase):
             with self.subTest(name):
                 self.assert_in(f"_{name}_", read("docs/ringlet.conf.5.scd"))
                 self.assert_in(f"\n## {name}\n", read("docs/endpoints.md"))
+
+    def words_of(self, kind, name):
+        """The words of each test in a file."""
+        path = f"test/{kind}/test_{name}.{'c' if kind == 'unit' else 'py'}"
+        pattern = r"\bvoid test_(\w+)\(" if kind == "unit" else r"\bdef test_(\w+)\("
+        self.assertTrue((TREE / path).exists(), f"{path} does not exist")
+        return [words.replace("_", " ") for words in re.findall(pattern, read(path))]
+
+    def assert_tests_exist(self, column):
+        """As in: unit `range`: order is kept, examples …; integration `files`."""
+        for reference in column.split("; "):
+            match = re.fullmatch(r"(unit|integration) `(\w+)`(?:: (.+))?", reference)
+            self.assertTrue(match, f"no test is named so: {reference!r}")
+            kind, name, claims = match.groups()
+            tests = self.words_of(kind, name)
+            for claim in claims.split(", ") if claims else []:
+                self.assertTrue(fnmatch.filter(tests, claim.replace("…", "*")),
+                                f"{kind} {name} has no test {claim!r}")
+
+    def test_tests_named_in_the_document_of_http_exist(self):
+        is_named, count = False, 0
+        for line in read("docs/http.md").splitlines():
+            columns = [column.strip() for column in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if not columns:
+                is_named = False
+            elif columns[0] == "section":
+                is_named = columns[-1] == "test"
+            elif is_named and columns[-1] not in ("---", "–"):
+                count += 1
+                with self.subTest(section=columns[0]):
+                    self.assert_tests_exist(columns[-1])
+        self.assertGreater(count, 80)
 
     def test_example_endpoint_ends_its_document_and_is_written_as_the_others(self):
         """It is compiled and run by test/integration/test_example.py."""
