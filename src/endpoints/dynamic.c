@@ -59,6 +59,13 @@ static void handle(void *state, struct exchange *exchange)
 	file_site_handle(dynamic->site, exchange);
 }
 
+static bool refuse(void *state, struct exchange *exchange, unsigned status)
+{
+	struct dynamic *dynamic = state;
+
+	return file_site_refuse(dynamic->site, exchange, status);
+}
+
 static void cancelled(void *state, struct exchange *exchange)
 {
 	struct dynamic *dynamic = state;
@@ -75,5 +82,6 @@ const struct endpoint dynamic_endpoint = {
 	.open = open_dynamic,
 	.close = close_dynamic,
 	.handle = handle,
+	.refuse = refuse,
 	.cancelled = cancelled,
 };

@@ -471,22 +471,45 @@ static void look_up(struct file_request *request, struct text path)
 		fall_back(request, lookup->status);
 }
 
-void file_site_handle(void *state, struct exchange *exchange)
+/* NULL: out of memory. */
+static struct file_request *begin_request(const struct file_site *site, struct exchange *exchange)
 {
 	struct file_request *request = block_pool_take(&requests);
 	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
 
-	if (!request) {
-		exchange_answer_error(exchange, 503);
-		return;
-	}
+	if (!request)
+		return NULL;
 	*mine = request;
-	request->site = state;
+	request->site = site;
 	request->exchange = exchange;
 	request->tried_count = 0;
 	request->error_status = 0;
 	request->siblings_tried = 0;
-	look_up(request, exchange->request.path);
+	return request;
+}
+
+void file_site_handle(void *state, struct exchange *exchange)
+{
+	struct file_request *request = begin_request(state, exchange);
+
+	if (request)
+		look_up(request, exchange->request.path);
+	else
+		exchange_answer_error(exchange, 503);
+}
+
+bool file_site_refuse(void *state, struct exchange *exchange, unsigned status)
+{
+	const struct file_site *site = state;
+	struct file_request *request;
+
+	if (fallback_page(site->error_pages, site->error_page_count, status).length == 0)
+		return false;
+	request = begin_request(site, exchange);
+	if (!request)
+		return false;
+	answer_error(request, status);
+	return true;
 }
 
 void file_site_cancelled(void *state, struct exchange *exchange)

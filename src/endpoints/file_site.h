@@ -13,11 +13,12 @@
 extern const struct setting file_site_static_settings[];
 extern const struct setting file_site_dynamic_settings[];
 
-/* For the members open, close, handle and cancelled of a struct endpoint. */
+/* For the members open, close, handle, refuse and cancelled of a struct endpoint. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,
 	const struct file_delivery *delivery);
 void file_site_close(void *state);
 void file_site_handle(void *state, struct exchange *exchange);
+bool file_site_refuse(void *state, struct exchange *exchange, unsigned status);
 void file_site_cancelled(void *state, struct exchange *exchange);
 
 #endif

@@ -32,5 +32,6 @@ const struct endpoint static_endpoint = {
 	.open = open_static,
 	.close = close_static,
 	.handle = file_site_handle,
+	.refuse = file_site_refuse,
 	.cancelled = file_site_cancelled,
 };

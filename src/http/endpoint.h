@@ -25,6 +25,10 @@ struct endpoint {
 	/* After the head: answer now or later, exactly once. */
 	void (*handle)(void *state, struct exchange *exchange);
 
+	/* The router refused the request with that status (403, 405): true when the endpoint
+	 * answers, now or later and with that status.  NULL: it has nothing to say. */
+	bool (*refuse)(void *state, struct exchange *exchange, unsigned status);
+
 	/* The client is gone: answer soon, with anything.  NULL: handle() answers soon by itself.
 	 */
 	void (*cancelled)(void *state, struct exchange *exchange);

@@ -169,6 +169,18 @@ static void answer_not_allowed(struct exchange *exchange, unsigned methods)
 	exchange_answer_error(exchange, 405);
 }
 
+/* By the location's own page, if it has one for that status. */
+static void refuse_in(const struct location *location, struct exchange *exchange, unsigned status)
+{
+	const struct endpoint *endpoint = location->endpoint;
+
+	exchange->location = location;
+	if (endpoint->refuse && endpoint->refuse(location->state, exchange, status))
+		return;
+	exchange->location = NULL;
+	exchange_answer_error(exchange, status);
+}
+
 static unsigned methods_of_site(const struct site *site)
 {
 	unsigned methods = 0;
@@ -245,7 +257,7 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 	exchange->fields = location->fields;
 	if (location->access && !access_permits(location->access, exchange)) {
 		log_info("403: not for this client: %.*s", TEXT_ARGUMENTS(exchange->request.line));
-		exchange_answer_error(exchange, 403);
+		refuse_in(location, exchange, 403);
 		return;
 	}
 	if (location->methods & METHOD_BIT(exchange->request.method)) {
@@ -255,7 +267,8 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 	} else if (exchange->request.method == METHOD_OPTIONS) {
 		answer_options(exchange, location->methods);
 	} else {
-		answer_not_allowed(exchange, location->methods);
+		add_allow(exchange, location->methods);
+		refuse_in(location, exchange, 405);
 	}
 }
 
@@ -276,4 +289,13 @@ void router_dispatch(const struct router *router, struct exchange *exchange)
 		answer_options(exchange, methods_of_site(site));
 	else
 		dispatch_path(site, exchange);
+}
+
+void router_refuse(const struct router *router, struct exchange *exchange, unsigned status)
+{
+	const struct site *site = router_find_site(router, exchange->request.host);
+
+	assert(site);
+	exchange->fields = site->fields;
+	exchange_answer_error(exchange, status);
 }

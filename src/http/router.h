@@ -59,4 +59,8 @@ const struct location *router_find_location(const struct site *site, struct text
  * the "?"; request->path is filled in.  The router must have a site. */
 void router_dispatch(const struct router *router, struct exchange *exchange);
 
+/* Answers a request that the wire refused, with the fields of its site: that of its host, as far as
+ * it was read, or the default one. */
+void router_refuse(const struct router *router, struct exchange *exchange, unsigned status);
+
 #endif

@@ -136,6 +136,7 @@ static enum input_state accept_head(
 	if (request->content_length != REQUEST_LENGTH_CHUNKED &&
 		request->content_length > connection->service->options.body_bytes) {
 		http1_body_init(&active->body, 0);
+		active->exchange.proxies = connection->service->router->proxies;
 		return refuse(connection, 413, "the body is longer than limits.body_bytes");
 	}
 	http1_body_init(&active->body, request->content_length);

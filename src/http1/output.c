@@ -452,7 +452,7 @@ enum output_state output_begin(struct connection *connection)
 		remember_peer(connection); /* the log wants it, even if the client resets */
 	if (active->bad_status != 0) {
 		log_info("%u: %s", active->bad_status, active->bad_reason);
-		exchange_answer_error(&active->exchange, active->bad_status);
+		router_refuse(connection->service->router, &active->exchange, active->bad_status);
 	} else {
 		router_dispatch(connection->service->router, &active->exchange);
 	}

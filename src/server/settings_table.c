@@ -224,7 +224,8 @@ static const struct setting site_table[] = {
 		.check = fallback_check_pages,
 		.expected = "a status and a path as in {\"404 /404.html\"}",
 		.help = "Files beneath the root that are the body of an error of locations with "
-			"files.  Its locations inherit it." },
+			"files, also of a method or client that is refused there.  Its locations "
+			"inherit it." },
 	{ .name = "dot_files",
 		.type = SETTING_YES_NO,
 		.inherited = true,

@@ -89,6 +89,40 @@ class Fields(Case):
         for target in ("/x", "/none"):
             self.assertIsNone(server.get(target).field("Server"))
 
+    def test_refused_requests_get_the_fields_of_their_site(self):
+        """Those of the site that Host names, as far as it was read, or else of the default one."""
+        text = ('listen "127.0.0.1:0" {}\nworkers = 1\naccess_log = ""\n'
+                "limits { body_bytes = 1K }\ntimeouts { header = 200ms }\n")
+        for name in ("first.org", "second.org"):
+            text += (f'site "{name}" {{ root = "{{root}}" add_header = {{"X-Site: {name}", '
+                     '"X-Frame-Options: DENY", "Cache-Control: public"} expires = 1h '
+                     'remove_header = {"Server"} }\n')
+        server = self.enterContext(Server(configuration=text))
+        host = b"Host: second.org\r\n"
+        for request, status, site in (
+                (b"GET / HTTP/1.1\r\n\r\n", 400, "first.org"),
+                (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "first.org"),
+                (b"\x16\x03\x01\r\n\r\n", 400, "first.org"),
+                (b"GET / HTTP/1.1\r\n" + host + b"bad field\r\n\r\n", 400, "second.org"),
+                (b"GET / HTTP/1.1\r\n" + host + b"Content-Length: x\r\n\r\n", 400, "second.org"),
+                (b"GET /%zz HTTP/1.1\r\n" + host + b"\r\n", 400, "second.org"),
+                (b"GE", 408, "first.org"),
+                (b"PUT / HTTP/1.1\r\n" + host + b"Content-Length: 2000\r\n\r\n", 413, "second.org"),
+                (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n", 414, "first.org"),
+                (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + host + b"\r\n", 414, "second.org"),
+                (b"GET / HTTP/1.1\r\n" + host + b"Expect: x\r\n\r\n", 417, "second.org"),
+                (b"GET / HTTP/1.1\r\nA: " + b"a" * 20000, 431, "first.org"),
+                (b"BREW / HTTP/1.1\r\n" + host + b"\r\n", 501, "second.org"),
+                (b"CONNECT a:1 HTTP/1.1\r\n" + host + b"\r\n", 405, "second.org"),
+                (b"GET / HTTP/2.0\r\n\r\n", 505, "first.org")):
+            with self.subTest(status=status, request=request[:30]), server.client() as client:
+                client.send(request)
+                response = client.response()
+                self.assertEqual((response.status, response.field("X-Site")), (status, site))
+                self.assertEqual(response.field("X-Frame-Options"), "DENY")
+                for name in ("Server", "Cache-Control", "Expires"):
+                    self.assertIsNone(response.field(name))
+
     def test_expires_is_a_date_after_date(self):
         server = serve(self, "expires = 1h", files={"x": b""})
         response = server.get("/x")
@@ -237,6 +271,31 @@ class Files(Case):
                                          (status, str(len(body)), b""))
                 self.assertEqual(server.get("/404.html").status, 200)
                 self.assertEqual(server.get("/d").status, 301)
+
+    def test_refused_methods_and_clients_have_pages_where_files_are(self):
+        for endpoint in ("static", "dynamic"):
+            with self.subTest(endpoint):
+                server = serve(self, 'error_page = {"403 /403.html", "405 /404.html"}', {
+                    "/": f'endpoint = "{endpoint}"', "/ping": 'endpoint = "ping"',
+                    "/secret/": f'endpoint = "{endpoint}" deny = {{"all"}}',
+                    "/none/": f'endpoint = "{endpoint}" error_page = {{"405 /none.html"}}'},
+                    self.FILES)
+                with server.client() as client:
+                    for method, target, status, body in (
+                            ("GET", "/secret/a.txt", 403, b"<p>no</p>"),
+                            ("GET", "/secret/none", 403, b"<p>no</p>"),
+                            ("DELETE", "/a.txt", 405, b"<p>lost</p>"),
+                            ("POST", "/none/x", 405, b"405 Method Not Allowed\n"),
+                            ("POST", "/ping", 405, b"405 Method Not Allowed\n")):
+                        response = client.request(method, target, {"If-Match": "*"}, b"x" * 9000)
+                        self.assertEqual((response.status, response.body), (status, body))
+                        self.assertEqual(response.field("Allow"),
+                                         "GET, HEAD, OPTIONS" if status == 405 else None)
+                        self.assertIsNone(response.field("ETag"))
+                    head = client.request("HEAD", "/secret/a.txt")
+                    self.assertEqual((head.status, head.field("Content-Length"), head.body),
+                                     (403, "9", b""))
+                    self.assertEqual(client.get("/a.txt").body, b"text")
 
     def test_try_comes_before_the_page_of_the_error(self):
         server = serve(self, 'try = {"/none"} error_page = {"404 /404.html"}', files=self.FILES)
