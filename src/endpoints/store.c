@@ -451,12 +451,22 @@ static void read_value(struct store *store, struct exchange *exchange)
 	proactor_open_file(store->proactor, &reading->op, store->directory, VALUE_NAME, &how);
 }
 
+/* A body that was forgotten must not pass for an empty value (RFC 9110 §15.5.12). */
+static bool length_is_told(const struct request *request)
+{
+	return request->content_length > 0 ||
+	       request_field(request, text_literal("Content-Length"));
+}
+
 static void handle_store(void *state, struct exchange *exchange)
 {
 	switch (exchange->request.method) {
 	case METHOD_POST:
 	case METHOD_PUT:
-		save(state, exchange);
+		if (length_is_told(&exchange->request))
+			save(state, exchange);
+		else
+			exchange_answer_error(exchange, 411);
 		return;
 	case METHOD_DELETE:
 		remove_value(state, exchange);

@@ -90,6 +90,21 @@ class Store(Case):
                 self.assertEqual((response.status, framing),
                                  (status, ("0" if status == 201 else None, None)))
 
+    def test_length_that_is_not_told_is_411_and_changes_nothing(self):
+        """RFC 9110 §15.5.12: a body that was forgotten is no empty value; one in chunks is told"""
+        with self.server() as server, server.client() as client:
+            self.assertEqual(client.request("PUT", "/write", body=b"kept").status, 201)
+            for method in ("PUT", "POST"):
+                response = client.request(method, "/write")
+                self.assertEqual((response.status, response.body),
+                                 (411, b"411 Length Required\n"))
+            self.assertEqual(client.get("/read").body, b"kept")
+            for fields, body in (({"Content-Length": 0}, b""),
+                                 ({"Transfer-Encoding": "chunked"}, b"0\r\n\r\n")):
+                client.send(client.head("PUT", "/write", fields) + body)
+                self.assertEqual(client.response().status, 204)
+                self.assertEqual(client.get("/read").body, b"")
+
     def test_value_survives_the_server(self):
         with self.server() as server:
             self.assertEqual(server.client().request("PUT", "/write", body=b"kept").status, 201)

@@ -376,6 +376,17 @@ static void assert_nothing_left_behind(void)
 	}
 }
 
+/* RFC 9110 §15.5.12 */
+static void test_value_whose_length_is_not_told_is_411_and_changes_nothing(void **state)
+{
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_PUT, "kept", 201);
+	assert_asked(METHOD_PUT, "", 411);
+	assert_asked(METHOD_POST, "", 411);
+	assert_stored("kept");
+}
+
 static void test_value_is_created_replaced_read_and_removed(void **state)
 {
 	(void)state;
@@ -387,7 +398,10 @@ static void test_value_is_created_replaced_read_and_removed(void **state)
 	assert_field("Content-Type", "application/octet-stream");
 	assert_asked(METHOD_PUT, "the second", 204);
 	assert_stored("the second");
-	assert_asked(METHOD_PUT, "", 204);
+	begin(METHOD_PUT, text_literal(""));
+	visit_add_field(&caller, "content-length", "0");
+	finish();
+	assert_int_equal(visit_status(&caller), 204);
 	assert_stored("");
 	assert_asked(METHOD_DELETE, "", 204);
 	assert_asked(METHOD_GET, "", 404);
@@ -622,6 +636,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_invalid_utf8_is_400_with_its_offset),
 	AT_PLACE(test_palindrome_is_told_as_text_to_whom_prefers_it),
 	AT_PLACE(test_palindrome_of_a_body_that_fails_says_why),
+	AT_PLACE(test_value_whose_length_is_not_told_is_411_and_changes_nothing),
 	AT_PLACE(test_value_is_created_replaced_read_and_removed),
 	AT_PLACE(test_value_of_any_length_is_exact_and_one_too_long_changes_nothing),
 	AT_PLACE(test_body_that_breaks_off_stores_nothing),
