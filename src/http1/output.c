@@ -220,10 +220,25 @@ void output_finish_exchange(struct connection *connection, bool cut)
 		body->release(body);
 }
 
+/* Who asked for the close sends nothing more (RFC 9112 §9.6), so that no reset can overtake the
+ * response.  Some old clients end a body with a line that was not announced: they are waited for,
+ * as is everyone who was not the one to say close. */
+static bool client_has_finished(const struct connection *connection)
+{
+	const struct active *active = connection->active;
+
+	return active->bad_status == 0 && !active->head.keep_alive &&
+	       active->exchange.request.content_length == 0 && active->kept.length == 0;
+}
+
 /* All of the response has left, or is about to in the same send as the next. */
 static enum output_state finish(struct connection *connection)
 {
+	bool is_over = connection->last && client_has_finished(connection);
+
 	output_finish_exchange(connection, false);
+	if (is_over)
+		return output_close(connection);
 	connection_post_input(connection, INPUT_EVENT_NEXT);
 	if (!connection->last)
 		return OUTPUT_READING;

@@ -796,13 +796,46 @@ static void test_lingering_ends_by_its_timer(void **state)
 	(void)state;
 	world_open();
 	client = connect_client();
-	send_string(client, "GET /ping HTTP/1.0\r\n\r\n");
+	send_string(client, "GET /ping HTTP/1.1\r\n\r\n");
 	await_end(client, 0);
 	assert_int_equal(metrics->values[METRIC_OUTPUT_LINGERING], 1);
 	send_string(client, "more than was asked for");
 	turn_some(50);
 	await_gone(SECOND);
 	world_close();
+}
+
+static void expect_last_of(const char *request, unsigned lingering_count)
+{
+	struct simulated_client *client;
+
+	world_open();
+	client = connect_client();
+	send_string(client, request);
+	await_end(client, 0);
+	turn_some(50);
+	assert_int_equal(metrics->values[METRIC_OUTPUT_LINGERING], lingering_count);
+	if (lingering_count == 0)
+		await_gone(0);
+	world_close();
+}
+
+/* RFC 9112 §9.6: it MUST NOT send further requests. */
+static void test_a_client_that_said_close_is_not_waited_for(void **state)
+{
+	(void)state;
+	expect_last_of("GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 0);
+	expect_last_of("GET /ping HTTP/1.0\r\n\r\n", 0);
+	expect_last_of("HEAD /ping HTTP/1.0\r\n\r\n", 0);
+}
+
+/* A reset would take the response away from who sends on all the same. */
+static void test_a_client_that_may_send_on_is_waited_for(void **state)
+{
+	(void)state;
+	expect_last_of("GET /ping HTTP/1.0\r\n\r\nand more", 1);
+	expect_last_of("POST /body HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 1);
+	expect_last_of("GET /ping HTTP/1.1\r\nHost\r\n\r\n", 1);
 }
 
 /* --- request bodies ----------------------------------------------------------------------- */
@@ -1253,7 +1286,7 @@ static const struct situation {
 	{ METRIC_OUTPUT_SENDING, GET("/ping"), true, 0 },
 	{ METRIC_OUTPUT_SENDING_FILE, GET("/script?Fm"), false, 0 },
 	{ METRIC_OUTPUT_AWAITING_BODY, GET("/script?mlm"), false, 0 },
-	{ METRIC_OUTPUT_LINGERING, "GET /ping HTTP/1.0\r\n\r\n", false, 0 },
+	{ METRIC_OUTPUT_LINGERING, "GET /ping HTTP/1.1\r\n\r\n", false, 0 },
 	{ METRIC_INPUT_ENDED, "GET /ping HTTP/1.1\nHost: x\n\n", true, 0 },
 };
 
@@ -1470,6 +1503,8 @@ int main(void)
 		cmocka_unit_test(test_client_that_takes_nothing_is_closed),
 		cmocka_unit_test(test_slow_client_that_takes_something_is_served),
 		cmocka_unit_test(test_lingering_ends_by_its_timer),
+		cmocka_unit_test(test_a_client_that_said_close_is_not_waited_for),
+		cmocka_unit_test(test_a_client_that_may_send_on_is_waited_for),
 		cmocka_unit_test(test_counted_and_chunked_bodies_reach_the_endpoint),
 		cmocka_unit_test(test_slow_endpoint_stalls_the_client_and_gets_all),
 		cmocka_unit_test(test_body_may_be_consumed_while_more_comes_and_after_it_broke_off),
