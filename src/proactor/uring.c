@@ -344,11 +344,21 @@ static bool is_passing(int error)
 	return error == -ETIME || error == -EINTR || error == -EBUSY || error == -EAGAIN;
 }
 
+/* What was completed without the kernel (a stat, a cancelled receive, a sendfile) is done first:
+ * what it asks for then goes with the requests that wait already.  But no two turns in a row. */
+static bool may_skip_enter(struct uring *uring)
+{
+	uring->skipped = !uring->skipped && !list_is_empty(&uring->proactor.completed);
+	return uring->skipped;
+}
+
 static int uring_wait(struct proactor *proactor, uint64_t wait_ns_max)
 {
 	struct uring *uring = uring_of(proactor);
 	int r;
 
+	if (may_skip_enter(uring))
+		return 0;
 	if (!uring->pool_watched)
 		watch_pool(uring);
 	receive_feed_starved(uring);
@@ -431,6 +441,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 {
 	list_init(&uring->starved);
 	list_init(&uring->unsettled);
+	list_init(&uring->orphans);
 	list_init(&uring->pipe_waiters);
 	list_init(&uring->inline_turns);
 	uring->zero_copy = options->zero_copy;

@@ -51,8 +51,9 @@ struct record {
 	bool stopping;         /* its cancelling is under way */
 	bool listening;        /* accept, not receive */
 	struct op *waiting;    /* the active accept or receive */
-	struct op *closing;    /* the close that waits for in_flight to become 0 */
-	struct list_node node; /* in uring->starved or uring->unsettled */
+	bool closing;          /* whatever still comes is for nobody */
+	struct op *close;      /* the close of a listener, which waits for in_flight to become 0 */
+	struct list_node node; /* in uring->starved, ->unsettled or ->orphans */
 	union {
 		struct list spill;         /* received while nobody waited */
 		struct accepted *accepted; /* descriptors not yet delivered, or NULL */
@@ -76,8 +77,9 @@ struct uring {
 	size_t records_length;
 	struct block_pool record_blocks;
 	struct block_pool spill_blocks;
-	struct list starved;       /* receiving descriptors that found no buffer */
-	struct list unsettled;     /* listening descriptors to look at after the completions */
+	struct list starved;   /* receiving descriptors that found no buffer */
+	struct list unsettled; /* listening descriptors to look at after the completions */
+	struct list orphans;   /* records whose descriptor is closed before their requests end */
 	struct accepted *accepted; /* a spare one */
 	struct pipe_pool pipes;
 	struct list pipe_waiters; /* sendfile ops that want a pipe */
@@ -86,6 +88,7 @@ struct uring {
 	struct page_cache page_cache;
 	enum zero_copy zero_copy;
 	bool accept_singly;
+	bool skipped; /* the last turn did not enter the kernel */
 	bool pool_watched;
 };
 

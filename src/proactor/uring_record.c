@@ -4,6 +4,11 @@
  * by the first such op and goes with proactor_close(), after the last completion that names it:
  * descriptor numbers are reused at once, and so is the memory of a record.
  *
+ * A receiving descriptor is closed by the submission that also cancels its multishot: the record
+ * leaves the table at once, as the number may come back with the next accept, and lives on as an
+ * orphan until the last completion.  A listener is closed after that, with what it accepted
+ * meanwhile.
+ *
  * Requests are submitted in the order they were made.  Therefore a cancelling that is still queued
  * when its multishot ends by itself can never meet the request that is armed after it. */
 #include "proactor/uring.h"
@@ -89,18 +94,20 @@ static void release(struct uring *uring, struct record *record)
 		accept_discard(record);
 	else
 		receive_discard(uring, record);
-	uring->records[record->fd] = NULL;
+	if (uring->records[record->fd] == record)
+		uring->records[record->fd] = NULL;
 	block_pool_return(&uring->record_blocks, record);
 }
 
 static void close_when_quiet(struct uring *uring, struct record *record)
 {
-	struct op *op = record->closing;
+	struct op *op = record->close;
 
-	if (!op || record->in_flight > 0)
+	if (!record->closing || record->in_flight > 0)
 		return;
 	release(uring, record);
-	uring_close_now(uring, op);
+	if (op)
+		uring_close_now(uring, op);
 }
 
 void record_completed(struct uring *uring, struct record *record, int result, unsigned flags)
@@ -136,14 +143,23 @@ void record_close(struct uring *uring, struct op *op)
 	}
 	assert(!record->waiting);
 	assert(!record->closing);
-	record->closing = op;
+	record->closing = true;
 	list_remove(&record->node);
 	record_stop(uring, record);
+	if (record->listening) {
+		record->close = op;
+	} else {
+		uring->records[op->fd] = NULL;
+		list_append(&uring->orphans, &record->node);
+		uring_close_now(uring, op);
+	}
 	close_when_quiet(uring, record);
 }
 
 void records_free(struct uring *uring)
 {
+	list_for_each_safe (node, &uring->orphans)
+		release(uring, container_of(node, struct record, node));
 	for (size_t fd = 0; fd < uring->records_length; fd++)
 		if (uring->records[fd])
 			release(uring, uring->records[fd]);
