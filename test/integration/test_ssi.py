@@ -1,6 +1,7 @@
 """Server-side includes (docs/endpoints.md, dynamic): what a client sees of pages that are made
 while they are sent, and what the server keeps of them (nothing)."""
 
+import gzip
 import os
 import pathlib
 import re
@@ -104,6 +105,15 @@ class Includes(unittest.TestCase):
             self.assertEqual(server.get("/d/").body, b"/d/index.html")
             response = server.get("/none?<")
             self.assertEqual((response.status, response.body), (404, b"no /none?&lt;"))
+
+    def test_page_is_compressed_on_its_way(self):
+        locations = {"/": 'endpoint = "dynamic" filters = {"ssi"} compress = yes'}
+        with Server(files={"page.html": b'<!--#include file="inner.txt" -->' * 20 + b"end",
+                           "inner.txt": b"inner " * 3000}, locations=locations) as server:
+            response = server.get("/page.html", fields={"Accept-Encoding": "gzip"})
+            self.assertEqual(response.field("Content-Encoding"), "gzip")
+            self.assertIsNone(response.field("ETag"))
+            self.assertEqual(gzip.decompress(response.body), b"inner " * 60000 + b"end")
 
     # Values
 
