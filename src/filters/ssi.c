@@ -1,17 +1,18 @@
 /* Server-side includes: a body made of documents inside one another.
  *
  * The outermost document's body is the filter's inner one; each include puts another on top, a
- * reader of its own, until that one has ended.  Pieces are passed on in place, up to the next
- * directive.  A directive is gathered, carried out, and its value is sent before reading goes on:
+ * reader of its own, until that one has ended.  Long text is passed on in place, up to the next
+ * directive; short text and what directives write is gathered until something must be awaited.  A
+ * directive is carried out when it is read whole, and its value is written before reading goes on:
  *
- *	value left? ── send it             document ended? ── back to its includer, or the end
+ *	value left? ── write it            document ended? ── back to its includer, or the end
  *	     │ no                               │ no
  *	looking a file up? ── LATER        bytes left? ── scan: text, or a directive
  *	     └── no ─────────────────────────┘  └── no: the body's next piece
  *
  * so that at any time there is one document being read, one value or one lookup, in memory of a
  * fixed size: a document's path and settings, eight of them at most, and one buffer each for a
- * directive and for what it writes.
+ * directive and for the output.
  *
  * A document that includes itself, over whatever detour, is known by device and inode, so that no
  * link hides it.  release() may come at any time: bodies release themselves, and a lookup or a
@@ -61,13 +62,20 @@ void ssi_fail(struct ssi *ssi, const char *format, ...)
 
 /* --- documents ---------------------------------------------------------------------------- */
 
-static void body_ready(struct body_source *body)
+/* What the last step waited for has come. */
+static void go_on(struct ssi *ssi)
 {
-	struct ssi *ssi = body->consumer;
-
-	assert(ssi->is_awaited);
+	assert(ssi->is_awaiting);
+	ssi->is_awaiting = false;
+	if (!ssi->is_awaited)
+		return;
 	ssi->is_awaited = false;
 	ssi->source.ready(&ssi->source); /* may release us: last */
+}
+
+static void body_ready(struct body_source *body)
+{
+	go_on(body->consumer);
 }
 
 /* True: the body is the document's from now on; false: out of memory. */
@@ -128,22 +136,19 @@ static void ssi_free(struct ssi *ssi)
 }
 
 /* Reading goes on, if anybody still wants it. */
-static void go_on(struct ssi *ssi)
+static void end_looking(struct ssi *ssi)
 {
 	ssi->is_looking = false;
-	if (ssi->is_released) {
+	if (ssi->is_released)
 		ssi_free(ssi);
-		return;
-	}
-	assert(ssi->is_awaited);
-	ssi->is_awaited = false;
-	ssi->source.ready(&ssi->source); /* may release us: last */
+	else
+		go_on(ssi);
 }
 
 static void found_closed(struct proactor *proactor, struct op *op)
 {
 	(void)proactor;
-	go_on(container_of(op, struct ssi, close));
+	end_looking(container_of(op, struct ssi, close));
 }
 
 void ssi_close_found(struct ssi *ssi)
@@ -163,7 +168,7 @@ static void looked_up(struct lookup *lookup)
 	} else {
 		if (!ssi->is_released)
 			ssi_fail(ssi, "/%s: %u", lookup->path, lookup->status);
-		go_on(ssi);
+		end_looking(ssi);
 	}
 }
 
@@ -223,44 +228,26 @@ void ssi_include(struct ssi *ssi)
 	if (!begin_found(ssi, content))
 		ssi_fail(ssi, "/%s: out of memory", ssi->lookup.path);
 	content_return(content);
-	go_on(ssi);
+	end_looking(ssi);
 }
 
 /* --- producing ---------------------------------------------------------------------------- */
 
-enum { AGAIN = BODY_LATER + 1 }; /* nothing yet, but not for want of anything */
+/* Outcomes of a step, beside those of produce(). */
+enum {
+	AGAIN = BODY_LATER + 1, /* not for want of anything */
+	FULL,                   /* what was written so far is sent first */
+};
 
-/* The outermost document is read, with nothing left to come. */
-static bool is_over(const struct ssi *ssi)
+/* Text is copied if it is short, since a send costs more; else it is sent in its place. */
+static int write_text(struct ssi *ssi, struct buffer *output, struct text text)
 {
-	const struct document *document = ssi->document;
-
-	return ssi->value.length == 0 && ssi->encoded.length == 0 && !document->includer &&
-	       document->body_is_ended && document->rest.length == 0 &&
-	       document->scanner.reading == SSI_READING_TEXT && document->scanner.mark_length == 0;
-}
-
-static int give(struct ssi *ssi, struct body_piece *piece, struct text bytes)
-{
-	assert(bytes.length > 0); /* an empty chunk would be the last (RFC 9112 §7.1) */
-	piece->bytes = bytes;
-	return is_over(ssi) ? BODY_LAST : BODY_PIECE;
-}
-
-static int give_value(struct ssi *ssi, struct body_piece *piece, size_t length_max)
-{
-	struct text bytes;
-
-	if (ssi->encoded.length == 0) {
-		struct buffer output;
-
-		buffer_init(&output, ssi->output, sizeof(ssi->output));
-		ssi_append_encoded(&output, &ssi->value, ssi->encoding);
-		ssi->encoded = buffer_text(&output);
+	if (text.length > SSI_COPIED_MAX || text.length > buffer_room(output)) {
+		ssi->text = text;
+		return FULL;
 	}
-	bytes = text_first(ssi->encoded, length_max);
-	ssi->encoded = text_from(ssi->encoded, bytes.length);
-	return give(ssi, piece, bytes);
+	buffer_append(output, text);
+	return AGAIN;
 }
 
 /* An included file that cannot be read on ends; the answer is cut only with the outermost. */
@@ -276,36 +263,30 @@ static int note_unreadable(struct ssi *ssi, int error)
 	return AGAIN;
 }
 
-static int read_on(struct ssi *ssi, size_t length_max)
+static int read_on(struct ssi *ssi)
 {
 	struct document *document = ssi->document;
 	struct body_piece piece;
-	int outcome = document->body->produce(document->body, &piece, length_max);
+	int outcome = document->body->produce(document->body, &piece, SIZE_MAX);
 
 	if (outcome < 0)
 		return note_unreadable(ssi, outcome);
-	if (outcome == BODY_LATER) {
-		ssi->is_awaited = true;
+	if (outcome == BODY_LATER)
 		return BODY_LATER;
-	}
 	assert(piece.fd < 0);
 	document->rest = piece.bytes;
 	document->body_is_ended = outcome == BODY_LAST;
 	return AGAIN;
 }
 
-static int take_found(struct ssi *ssi, struct body_piece *piece, size_t length_max,
-	enum ssi_found found, struct text bytes)
+static int take_found(
+	struct ssi *ssi, struct buffer *output, enum ssi_found found, struct text bytes)
 {
 	struct ssi_scanner *scanner = &ssi->document->scanner;
 
 	switch (found) {
 	case SSI_TEXT:
-		if (bytes.length <= length_max)
-			return give(ssi, piece, bytes);
-		/* Withheld from an earlier piece, and in no hurry. */
-		ssi->encoded = bytes;
-		break;
+		return write_text(ssi, output, bytes);
 	case SSI_DIRECTIVE:
 		metrics_add(METRIC_SSI_DIRECTIVES, 1);
 		ssi_carry_out(ssi, &scanner->directive);
@@ -322,24 +303,23 @@ static int take_found(struct ssi *ssi, struct body_piece *piece, size_t length_m
 	return AGAIN;
 }
 
-static int scan(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+static int scan(struct ssi *ssi, struct buffer *output)
 {
 	struct document *document = ssi->document;
-	struct text part = text_first(document->rest, length_max), left = part, bytes;
-	enum ssi_found found = ssi_scan(&document->scanner, &left, &bytes);
+	struct text bytes;
+	enum ssi_found found = ssi_scan(&document->scanner, &document->rest, &bytes);
 
-	document->rest = text_from(document->rest, part.length - left.length);
-	return take_found(ssi, piece, length_max, found, bytes);
+	return take_found(ssi, output, found, bytes);
 }
 
-static int scan_end(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+static int scan_end(struct ssi *ssi, struct buffer *output)
 {
 	struct document *document = ssi->document;
 	struct text bytes;
 	enum ssi_found found = ssi_scan_end(&document->scanner, &bytes);
 
 	document->is_ended = found == SSI_NOTHING;
-	return take_found(ssi, piece, length_max, found, bytes);
+	return take_found(ssi, output, found, bytes);
 }
 
 static int leave_document(struct ssi *ssi)
@@ -350,23 +330,74 @@ static int leave_document(struct ssi *ssi)
 	return AGAIN;
 }
 
-static int step(struct ssi *ssi, struct body_piece *piece, size_t length_max)
+static int step(struct ssi *ssi, struct buffer *output)
 {
 	struct document *document = ssi->document;
 
-	if (ssi->value.length > 0 || ssi->encoded.length > 0)
-		return give_value(ssi, piece, length_max);
-	if (ssi->is_looking) {
-		ssi->is_awaited = true;
-		return BODY_LATER;
+	if (ssi->value.length > 0) {
+		ssi_append_encoded(output, &ssi->value, ssi->encoding);
+		return ssi->value.length > 0 ? FULL : AGAIN;
 	}
+	if (ssi->is_looking)
+		return BODY_LATER;
 	if (document->is_ended)
 		return leave_document(ssi);
 	if (document->rest.length > 0)
-		return scan(ssi, piece, length_max);
+		return scan(ssi, output);
 	if (document->body_is_ended)
-		return scan_end(ssi, piece, length_max);
-	return read_on(ssi, length_max);
+		return scan_end(ssi, output);
+	return read_on(ssi);
+}
+
+/* BODY_PIECE: there is something to send, or nothing any more. */
+static int write_output(struct ssi *ssi)
+{
+	struct buffer output;
+	int outcome;
+
+	buffer_init(&output, ssi->memory, sizeof(ssi->memory));
+	do
+		outcome = step(ssi, &output);
+	while (outcome == AGAIN);
+	ssi->output = buffer_text(&output);
+	ssi->is_awaiting = outcome == BODY_LATER;
+	if (outcome < 0)
+		ssi->error = outcome;
+	if (output.length == 0 && (outcome < 0 || outcome == BODY_LATER))
+		return outcome;
+	return BODY_PIECE;
+}
+
+/* The next bytes to send, if there are any. */
+static int find_output(struct ssi *ssi)
+{
+	if (ssi->output.length > 0)
+		return BODY_PIECE;
+	if (ssi->text.length == 0 && ssi->error == 0 && !ssi->is_awaiting) {
+		int outcome = write_output(ssi);
+
+		if (outcome != BODY_PIECE || ssi->output.length > 0)
+			return outcome;
+	}
+	if (ssi->text.length > 0) {
+		ssi->output = ssi->text;
+		ssi->text = (struct text){ NULL, 0 };
+		return BODY_PIECE;
+	}
+	if (ssi->is_awaiting)
+		return BODY_LATER;
+	return ssi->error < 0 ? ssi->error : BODY_PIECE;
+}
+
+/* The outermost document is read, with nothing left to come. */
+static bool is_over(const struct ssi *ssi)
+{
+	const struct document *document = ssi->document;
+
+	return ssi->output.length == 0 && ssi->text.length == 0 && ssi->value.length == 0 &&
+	       ssi->error == 0 && !ssi->is_looking && !document->includer &&
+	       document->body_is_ended && document->rest.length == 0 &&
+	       document->scanner.reading == SSI_READING_TEXT && document->scanner.mark_length == 0;
 }
 
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
@@ -376,10 +407,16 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 
 	assert(!ssi->is_awaited);
 	*piece = (struct body_piece){ .fd = -1 };
-	do
-		outcome = step(ssi, piece, length_max);
-	while (outcome == AGAIN);
-	return outcome;
+	outcome = find_output(ssi);
+	ssi->is_awaited = outcome == BODY_LATER;
+	if (outcome != BODY_PIECE)
+		return outcome;
+	piece->bytes = text_first(ssi->output, length_max);
+	ssi->output = text_from(ssi->output, piece->bytes.length);
+	if (is_over(ssi))
+		return BODY_LAST;
+	assert(piece->bytes.length > 0); /* an empty chunk would be the last (RFC 9112 §7.1) */
+	return BODY_PIECE;
 }
 
 /* --- beginning and end -------------------------------------------------------------------- */
@@ -409,8 +446,9 @@ static struct ssi *ssi_new(const struct filter_context *context)
 	ssi->dot_files = context->dot_files;
 	ssi->document = NULL;
 	ssi->depth = ssi->include_count = 0;
-	ssi->value = ssi->encoded = (struct text){ NULL, 0 };
-	ssi->is_looking = ssi->is_awaited = ssi->is_released = false;
+	ssi->value = ssi->output = ssi->text = (struct text){ NULL, 0 };
+	ssi->error = 0;
+	ssi->is_looking = ssi->is_awaiting = ssi->is_awaited = ssi->is_released = false;
 	ssi->request = ssi_request_new(context->exchange, context->path);
 	if (ssi->request)
 		return ssi;

@@ -8,9 +8,11 @@
 #include "filters/ssi_value.h"
 
 enum {
-	SSI_DEPTH_MAX = 8,       /* documents inside one another, the outermost one of them */
-	SSI_INCLUDES_MAX = 1000, /* in one answer, at any depth */
-	SSI_WORDS_SIZE = 256,    /* of errmsg, timefmt and a time, a zero at the end included */
+	SSI_DEPTH_MAX = 8,        /* documents inside one another, the outermost one of them */
+	SSI_INCLUDES_MAX = 1000,  /* in one answer, at any depth */
+	SSI_OUTPUT_LENGTH = 8192, /* gathered before it is sent */
+	SSI_COPIED_MAX = 2048,    /* text that is gathered; longer text is sent in its place */
+	SSI_WORDS_SIZE = 256,     /* of errmsg, timefmt and a time, a zero at the end included */
 };
 
 /* A file whose directives are being carried out. */
@@ -43,8 +45,12 @@ struct ssi {
 	struct document *document; /* the innermost */
 	unsigned depth, include_count;
 
-	/* What a directive wrote and is still to be sent: first `encoded`, then `value`. */
-	struct text value, encoded;
+	/* Still to be sent, in this order: the output, text in its place, then what ended it. */
+	struct text output, text;
+	int error;
+
+	/* What a directive has to say, as far as it was not written yet. */
+	struct text value;
 	enum ssi_encoding encoding;
 
 	/* The file that a directive names. */
@@ -53,10 +59,11 @@ struct ssi {
 	struct op close;
 	bool is_looking; /* up, or closing what was found */
 
-	bool is_awaited; /* BODY_LATER was said, ready() is owed */
+	bool is_awaiting; /* the end of that, or more of a document */
+	bool is_awaited;  /* BODY_LATER was said, ready() is owed */
 	bool is_released;
-	char words[SSI_WORDS_SIZE]; /* a value that was made here */
-	char output[4096];          /* a part of a value, encoded */
+	char words[SSI_WORDS_SIZE];     /* a value that was made here */
+	char memory[SSI_OUTPUT_LENGTH]; /* of the output */
 	char directive[SSI_DIRECTIVE_LENGTH_MAX];
 };
 
