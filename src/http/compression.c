@@ -112,12 +112,16 @@ static void add_constant(struct response *response, struct text name, struct tex
 	response->fields[response->field_count++] = (struct field){ name, value };
 }
 
+/* The others keep their order, which may mean something (§5.3). */
 static void remove_field(struct response *response, struct text name)
 {
 	struct field *field = find_field(response, name);
+	struct field *end = response->fields + response->field_count;
 
-	if (field)
-		*field = response->fields[--response->field_count];
+	if (!field)
+		return;
+	memmove(field, field + 1, (size_t)(end - field - 1) * sizeof(*field));
+	response->field_count--;
 }
 
 /* A line of its own beside others, which a list may have (§5.3). */

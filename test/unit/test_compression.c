@@ -133,6 +133,21 @@ static void test_the_fields_tell_what_was_done(void **state)
 	assert_int_equal(level_seen, 7);
 }
 
+/* RFC 9110 §5.3 */
+static void test_fields_keep_their_order(void **state)
+{
+	(void)state;
+	begin("gzip");
+	add("Accept-Ranges", "bytes");
+	add("Content-Type", "text/plain");
+	add("Link", "</a>");
+	add("Link", "</b>");
+	answer(200, 100);
+	assert_compressed();
+	assert_text(exchange->response.fields[1].value, "</a>");
+	assert_text(exchange->response.fields[2].value, "</b>");
+}
+
 /* RFC 9110 §12.5.3 */
 static void test_the_client_chooses_by_weight(void **state)
 {
@@ -382,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_fields_tell_what_was_done),
+		cmocka_unit_test(test_fields_keep_their_order),
 		cmocka_unit_test(test_the_client_chooses_by_weight),
 		cmocka_unit_test(test_types_are_those_that_are_listed),
 		cmocka_unit_test(test_short_bodies_stay_as_they_are),
