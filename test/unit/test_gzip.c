@@ -66,6 +66,7 @@ struct player {
 	const struct step *steps;
 	unsigned position, release_count;
 	size_t given_length; /* of the step at hand */
+	bool owes_ready;     /* it said LATER */
 };
 
 static int play(struct body_source *source, struct body_piece *piece, size_t length_max)
@@ -75,6 +76,8 @@ static int play(struct body_source *source, struct body_piece *piece, size_t len
 	struct text left = text_from(step->bytes, player->given_length);
 
 	assert_int_equal(player->release_count, 0);
+	assert_false(player->owes_ready);
+	player->owes_ready = step->outcome == BODY_LATER;
 	*piece = (struct body_piece){
 		.fd = step->is_file ? 7 : -1, .bytes = text_first(left, length_max), .length = 1
 	};
@@ -207,6 +210,8 @@ static void wire_close(struct wire *wire)
 
 static void player_ready(struct wire *wire)
 {
+	assert_true(wire->player.owes_ready);
+	wire->player.owes_ready = false;
 	wire->player.source.ready(&wire->player.source);
 }
 
@@ -242,12 +247,13 @@ static int tear_down(void **state)
 static struct text pattern(size_t length)
 {
 	static char bytes[200000];
-	uint32_t random = 1;
+	static size_t made;
+	static uint32_t random = 1;
 
 	assert_true(length <= sizeof(bytes));
-	for (size_t i = 0; i < length; i++) {
+	for (; made < length; made++) {
 		random = random * 1664525 + 1013904223;
-		bytes[i] = (char)('a' + (random >> 28));
+		bytes[made] = (char)('a' + (random >> 28));
 	}
 	return (struct text){ bytes, length };
 }
@@ -329,7 +335,7 @@ static void test_the_loop_never_compresses(void **state)
 
 	(void)state;
 	if (place_is_simulated(&place))
-		skip();
+		skip(); /* its work runs in the loop */
 	loop_thread = pthread_self();
 	loop_call_count = 0;
 	wire_open(&wire, steps);
@@ -507,6 +513,99 @@ static void test_after_release_ready_says_nothing(void **state)
 	inflateEnd(&wire.inflated);
 }
 
+/* --- chance --------------------------------------------------------------------------------- */
+
+enum { COURSE_STEPS_MAX = 6, COURSE_PIECE_MAX = 40000, COURSE_COUNT = 300 };
+
+static uint32_t chance;
+
+static uint32_t below(uint32_t bound)
+{
+	chance = chance * 1664525 + 1013904223;
+	return (chance >> 8) % bound;
+}
+
+/* What the steps give, all in all, in memory of its own. */
+static struct text make_course(struct step *steps)
+{
+	static char bytes[COURSE_STEPS_MAX * COURSE_PIECE_MAX];
+	unsigned count = 1 + below(COURSE_STEPS_MAX);
+	size_t length = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct text piece = text_from(pattern(200000), below(100000));
+
+		piece = text_first(piece, below(2) ? below(100) : below(COURSE_PIECE_MAX));
+		steps[i] = (struct step){ BODY_PIECE, piece, false };
+		if (i + 1 == count)
+			steps[i].outcome = below(8) ? BODY_LAST : -EIO;
+		else if (below(3) == 0)
+			steps[i].outcome = BODY_LATER;
+		if (steps[i].outcome < 0 || steps[i].outcome == BODY_LATER)
+			steps[i].bytes.length = 0;
+		memcpy(bytes + length, steps[i].bytes.bytes, steps[i].bytes.length);
+		length += steps[i].bytes.length;
+	}
+	return (struct text){ bytes, length };
+}
+
+/* The source is ready when it likes, at the latest when nothing else can happen. */
+static void await_by_chance(struct wire *wire)
+{
+	for (unsigned i = 0; i < TURNS_MAX && !wire->ready; i++) {
+		bool is_last_chance = proactor_active_count(place.proactor) == 0;
+
+		if (wire->player.owes_ready && (is_last_chance || below(2)))
+			player_ready(wire);
+		else
+			place_turn(&place);
+	}
+	assert_true(wire->ready);
+	wire->ready = false;
+}
+
+/* Now and then the client leaves, with or without something under way. */
+static int pull_by_chance(struct wire *wire)
+{
+	static const size_t LENGTHS[] = { 100, 4096, SIZE_MAX };
+	int outcome = try_to_pull(wire, LENGTHS[below(3)]);
+
+	if (below(50) == 0)
+		return -ECANCELED;
+	if (outcome != BODY_LATER)
+		return outcome;
+	await_by_chance(wire);
+	return BODY_PIECE;
+}
+
+static void test_any_course_ends_whole_or_cut(void **state)
+{
+	static struct wire wire;
+	struct step steps[COURSE_STEPS_MAX];
+	unsigned whole_count = 0;
+
+	(void)state;
+	chance = 1;
+	for (unsigned i = 0; i < COURSE_COUNT; i++) {
+		struct text expected = make_course(steps);
+		int outcome;
+
+		wire_open(&wire, steps);
+		do
+			outcome = pull_by_chance(&wire);
+		while (outcome == BODY_PIECE);
+		whole_count += outcome == BODY_LAST;
+		assert_true(wire.kept_length <= expected.length);
+		assert_memory_equal(wire.kept, expected.bytes, wire.kept_length);
+		if (outcome == BODY_LAST) {
+			assert_true(wire.stream_ended);
+			assert_int_equal(wire.kept_length, expected.length);
+		}
+		wire_close(&wire);
+	}
+	assert_true(whole_count > COURSE_COUNT / 4 && whole_count < COURSE_COUNT);
+}
+
 /* --- memory --------------------------------------------------------------------------------- */
 
 static size_t allocated(void)
@@ -621,6 +720,8 @@ int main(int argc, char **argv)
 			test_release_waits_for_what_is_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_after_release_ready_says_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_any_course_ends_whole_or_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_memory_does_not_grow_with_the_body, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
