@@ -59,11 +59,20 @@
 	X(CQ_OVERFLOWS, "cq_overflows", "times the completion queue overflowed")                   \
 	X(SSI_DIRECTIVES, "ssi_directives", "directives of server-side includes read")             \
 	X(SSI_ERRORS, "ssi_errors", "directives of server-side includes that failed")              \
+	X(CACHE_HITS, "cache_hits", "times the cache knew what a path leads to")                   \
+	X(CACHE_MISSES, "cache_misses", "times a path had to be looked up")                        \
+	X(CACHE_EVICTIONS, "cache_evictions", "entries that left the cache for others")            \
+	X(CACHE_INVALIDATIONS, "cache_invalidations", "entries that were found to be out of date") \
+	X(CACHE_WATCH_FAILURES, "cache_watch_failures",                                            \
+		"directories that could not be watched for want of room")                          \
 	X(LOG_LINES_DROPPED, "log_lines_dropped", "log lines dropped because writing fell behind")
 
-/* What is busy, then the states of a connection's two tables (http1/transitions.h), in the order of
- * their enums. */
+/* What is kept, what is busy, then the states of a connection's two tables (http1/transitions.h),
+ * in the order of their enums. */
 #define METRICS_GAUGES(X)                                                                          \
+	X(CACHE_ENTRIES, "cache_entries", "paths whose end the cache knows")                       \
+	X(CACHE_BYTES, "cache_bytes", "bytes of files in memory")                                  \
+	X(CACHE_DESCRIPTORS, "cache_descriptors", "files that the cache keeps open")               \
 	X(CONNECTIONS_ACTIVE, "active", "connections with a request under way")                    \
 	X(INPUT_READING_HEAD, "reading_head", "connections reading a head")                        \
 	X(INPUT_READING_BODY, "reading_body", "connections reading a body")                        \

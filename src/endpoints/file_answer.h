@@ -18,6 +18,9 @@ struct file_delivery {
 	/* What the body passes through, the innermost first; ends with NULL. */
 	const struct filter *const *filters;
 
+	/* May short files be sent from memory? */
+	bool from_memory;
+
 	/* May a precompressed sibling be sent instead of the file? */
 	bool has_siblings;
 };

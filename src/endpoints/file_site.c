@@ -4,6 +4,9 @@
  * exchange's scratch memory.  It ends with the answer; then only the body lives on, which holds the
  * file's content by itself.
  *
+ * What the cache knows is answered within handle(), without any op; and so it is with each step of
+ * the way: a path that leads nowhere, what is tried instead, an error's page, siblings.
+ *
  * Where siblings are wanted, the original is looked up first, because it says whether there is
  * anything at all and since when; then one sibling after the other, as the client likes them. */
 #include "endpoints/file_site.h"
@@ -16,7 +19,7 @@
 #include "base/log.h"
 #include "endpoints/autoindex.h"
 #include "endpoints/fallback.h"
-#include "files/lookup.h"
+#include "files/cache.h"
 #include "files/siblings.h"
 #include "filters/byteranges.h"
 #include "http/accept.h"
@@ -26,8 +29,13 @@
 /* A redirect's address must fit into the response's memory whole, with other fields. */
 enum { REDIRECT_LENGTH_MAX = RESPONSE_MEMORY_SIZE - 512 };
 
+/* A path may lead to a listing when it is asked for, and to nothing when it is a fallback; a
+ * sibling's, numbered from the last, has its original's media type. */
+enum { PURPOSE_FILE, PURPOSE_FALLBACK, PURPOSE_SIBLING };
+
 struct file_site {
 	struct root *root;
+	struct cache_view view;
 	struct proactor *proactor;
 	const char *const *index;
 	size_t index_count;
@@ -45,12 +53,16 @@ struct file_site {
 
 struct file_request {
 	struct lookup lookup;
-	const struct file_site *site;
+	struct cache_key key; /* of what is looked up */
+	struct cache_moment since;
+	struct file_site *site;
 	struct exchange *exchange;
 	size_t tried_count;    /* of the site's tries */
 	unsigned error_status; /* the page of this error is looked for; 0: the file */
 
-	/* What is sent. */
+	/* What is sent; its path is without the leading slash. */
+	struct text found_path;
+	const struct stat *found_stat;
 	struct content *content;
 	struct representation representation;
 
@@ -217,8 +229,8 @@ static void answer_file(struct file_request *request)
 		.exchange = request->exchange,
 		.root = site->root,
 		.dot_files = site->dot_files,
-		.path = lookup_path(&request->lookup),
-		.stat = &request->lookup.stat,
+		.path = request->found_path,
+		.stat = request->found_stat,
 	};
 	const struct file_offer offer = {
 		.representation = &request->representation,
@@ -235,17 +247,6 @@ static void answer_file(struct file_request *request)
 		file_answer_page(request->exchange, site->delivery, &offer, request->error_status);
 	content_return(request->content);
 	block_pool_return(&requests, request);
-}
-
-/* The file that the lookup found is what is sent, unless a better one is found; the media type is
- * that of `path`. */
-static void choose_file(
-	struct file_request *request, struct content *content, struct text path, struct text coding)
-{
-	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
-
-	request->content = content;
-	representation_init(&request->representation, path, coding, &request->lookup.stat, now);
 }
 
 static void unkept_closed(struct proactor *proactor, struct op *op)
@@ -265,6 +266,53 @@ static struct content *hold_file(struct file_request *request)
 		proactor_close(proactor, &request->op, request->lookup.fd);
 	}
 	return content;
+}
+
+/* --- what is known already ----------------------------------------------------------------- */
+
+static const struct cached_file *find_kept(
+	struct file_request *request, struct text path, unsigned purpose)
+{
+	request->key = (struct cache_key){ .path = path, .purpose = purpose };
+	return cache_find(&request->site->view, &request->key);
+}
+
+static const struct cached_file *keep(struct file_request *request,
+	const struct representation *representation, struct content *content)
+{
+	return cache_keep(&request->site->view, &request->key, &request->since, &request->lookup,
+		representation, content);
+}
+
+static int start_lookup(struct file_request *request)
+{
+	request->lookup.notes_links = request->site->view.tree;
+	request->since = cache_now(&request->site->view);
+	return lookup_start(&request->lookup, request->key.path);
+}
+
+/* Describes what the lookup found, and keeps it; the media type is that of `path`.  The content is
+ * held already, and what is returned in its place is it, or the same from memory. */
+static struct content *describe(struct file_request *request, struct representation *representation,
+	struct content *content, struct text path, struct text coding)
+{
+	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
+	const struct cached_file *kept;
+
+	representation_init(representation, path, coding, &request->lookup.stat, now);
+	kept = keep(request, representation, content);
+	if (!kept || kept->content == content)
+		return content;
+	content_return(content);
+	return content_take(kept->content);
+}
+
+static void choose_kept(struct file_request *request, const struct cached_file *kept)
+{
+	request->found_path = kept->path;
+	request->found_stat = &kept->stat;
+	request->content = content_take(kept->content);
+	request->representation = kept->representation;
 }
 
 /* --- siblings ----------------------------------------------------------------------------- */
@@ -290,39 +338,53 @@ static void answer_chosen(struct file_request *request)
 	end_request(request, 406);
 }
 
-static void use_sibling(struct file_request *request, struct content *content)
+static void use_kept_sibling(struct file_request *request, const struct cached_file *kept)
 {
-	const struct text path = { request->path, request->path_length };
-
 	content_return(request->content);
-	choose_file(request, content, path, request->site->siblings[request->sibling]->coding);
+	choose_kept(request, kept);
 	answer_chosen(request);
 }
 
 static void try_siblings(struct file_request *request);
 
+static void sibling_found(struct file_request *request, struct content *content)
+{
+	const struct text path = { request->path, request->path_length };
+	struct representation representation;
+
+	content = describe(request, &representation, content, path,
+		request->site->siblings[request->sibling]->coding);
+	if (!sibling_is_current(&request->lookup.stat, &request->original)) {
+		content_return(content);
+		try_siblings(request);
+		return;
+	}
+	content_return(request->content);
+	request->content = content;
+	request->representation = representation;
+	answer_chosen(request);
+}
+
 static void sibling_looked_up(struct lookup *lookup)
 {
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
+	struct content *original = request->content;
 	struct content *content;
 
 	if (lookup->status != 200) {
+		keep(request, NULL, NULL);
 		try_siblings(request);
 		return;
 	}
 	content = hold_file(request);
-	if (!content) {
-		content_return(request->content);
-	} else if (sibling_is_current(&lookup->stat, &request->original)) {
-		use_sibling(request, content);
-	} else {
-		content_return(content);
-		try_siblings(request);
-	}
+	if (content)
+		sibling_found(request, content);
+	else
+		content_return(original);
 }
 
 /* False: there is no more to look for. */
-static bool look_for_sibling(struct file_request *request)
+static bool choose_sibling(struct file_request *request)
 {
 	const struct file_site *site = request->site;
 	int index = siblings_choose(site->siblings, site->sibling_count, request->siblings_tried,
@@ -335,41 +397,72 @@ static bool look_for_sibling(struct file_request *request)
 	request->siblings_tried |= 1u << index;
 	suffix = site->siblings[index]->suffix;
 	memcpy(request->path + request->path_length, suffix, strlen(suffix) + 1);
-	return lookup_start(&request->lookup, text_of(request->path)) == 0;
+	return true;
 }
 
 static void try_siblings(struct file_request *request)
 {
-	if (!look_for_sibling(request))
-		answer_chosen(request);
+	while (choose_sibling(request)) {
+		const struct cached_file *kept = find_kept(
+			request, text_of(request->path), PURPOSE_SIBLING + request->sibling);
+
+		if (!kept && start_lookup(request) == 0)
+			return;
+		if (kept && kept->status == 200 &&
+			sibling_is_current(&kept->stat, &request->original)) {
+			use_kept_sibling(request, kept);
+			return;
+		}
+	}
+	answer_chosen(request);
 }
 
-/* The lookup is used again: what it said of the original is kept. */
-static void begin_siblings(struct file_request *request)
+/* The lookup is used again: what is known of the original is kept. */
+static void begin_siblings(
+	struct file_request *request, struct text path, const struct stat *original)
 {
 	struct lookup *lookup = &request->lookup;
-	struct text path = lookup_path(lookup);
 
-	request->original = lookup->stat;
+	request->original = *original;
 	request->path[0] = '/';
 	memcpy(request->path + 1, path.bytes, path.length);
 	request->path_length = 1 + path.length;
+	request->found_path = (struct text){ request->path + 1, path.length };
+	request->found_stat = &request->original;
 	lookup->is_quiet = true;
+	lookup->wants_directory = false;
 	lookup->done = sibling_looked_up;
 	try_siblings(request);
 }
 
 /* A page of an error is sent as it is. */
+static bool may_have_siblings(const struct file_request *request)
+{
+	return request->site->sibling_count > 0 && request->error_status == 0;
+}
+
 static void file_found(struct file_request *request)
 {
 	const struct text no_coding = { NULL, 0 };
+	struct text path = lookup_path(&request->lookup);
 	struct content *content = hold_file(request);
 
 	if (!content)
 		return;
-	choose_file(request, content, lookup_path(&request->lookup), no_coding);
-	if (request->site->sibling_count > 0 && request->error_status == 0)
-		begin_siblings(request);
+	request->found_path = path;
+	request->found_stat = &request->lookup.stat;
+	request->content = describe(request, &request->representation, content, path, no_coding);
+	if (may_have_siblings(request))
+		begin_siblings(request, path, &request->lookup.stat);
+	else
+		answer_file(request);
+}
+
+static void file_is_kept(struct file_request *request, const struct cached_file *kept)
+{
+	choose_kept(request, kept);
+	if (may_have_siblings(request))
+		begin_siblings(request, kept->path, &kept->stat);
 	else
 		answer_file(request);
 }
@@ -440,6 +533,12 @@ static void answer_listing(struct file_request *request)
 	listing_answered(request);
 }
 
+static void nothing_found(struct file_request *request)
+{
+	keep(request, NULL, NULL);
+	fall_back(request, request->lookup.status);
+}
+
 static void looked_up(struct lookup *lookup)
 {
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
@@ -449,12 +548,12 @@ static void looked_up(struct lookup *lookup)
 	else if (lookup->fd >= 0)
 		answer_listing(request);
 	else
-		fall_back(request, lookup->status);
+		nothing_found(request);
 }
 
 /* --- requests ----------------------------------------------------------------------------- */
 
-static void look_up(struct file_request *request, struct text path)
+static void prepare_lookup(struct file_request *request, bool is_asked_for)
 {
 	const struct file_site *site = request->site;
 	struct lookup *lookup = &request->lookup;
@@ -464,15 +563,27 @@ static void look_up(struct file_request *request, struct text path)
 	lookup->index_count = site->index_count;
 	lookup->done = looked_up;
 	lookup->dot_files = site->dot_files;
-	lookup->wants_directory =
-		site->autoindex && request->tried_count == 0 && request->error_status == 0;
+	lookup->wants_directory = site->autoindex && is_asked_for;
 	lookup->is_quiet = request->tried_count < site->try_count;
-	if (lookup_start(lookup, path) < 0)
-		fall_back(request, lookup->status);
+}
+
+static void look_up(struct file_request *request, struct text path)
+{
+	bool is_asked_for = request->tried_count == 0 && request->error_status == 0;
+	const struct cached_file *kept =
+		find_kept(request, path, is_asked_for ? PURPOSE_FILE : PURPOSE_FALLBACK);
+
+	prepare_lookup(request, is_asked_for);
+	if (!kept && start_lookup(request) < 0)
+		fall_back(request, request->lookup.status);
+	else if (kept && kept->status == 200)
+		file_is_kept(request, kept);
+	else if (kept)
+		fall_back(request, kept->status);
 }
 
 /* NULL: out of memory. */
-static struct file_request *begin_request(const struct file_site *site, struct exchange *exchange)
+static struct file_request *begin_request(struct file_site *site, struct exchange *exchange)
 {
 	struct file_request *request = block_pool_take(&requests);
 	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
@@ -500,7 +611,7 @@ void file_site_handle(void *state, struct exchange *exchange)
 
 bool file_site_refuse(void *state, struct exchange *exchange, unsigned status)
 {
-	const struct file_site *site = state;
+	struct file_site *site = state;
 	struct file_request *request;
 
 	if (fallback_page(site->error_pages, site->error_page_count, status).length == 0)
@@ -529,6 +640,17 @@ static void read_siblings(struct file_site *site, const struct section *location
 	siblings_find_kinds(site->siblings, names, site->sibling_count);
 }
 
+static int open_view(struct file_site *site)
+{
+	site->view = (struct cache_view){
+		.root = site->root,
+		.index = site->index,
+		.index_count = site->index_count,
+		.wants_bytes = site->delivery->from_memory,
+	};
+	return cache_open(&site->view, site->proactor);
+}
+
 /* Names and paths are the configuration's, which lives as long as the worker. */
 int file_site_open(void **state, const struct section *location, struct proactor *proactor,
 	const struct file_delivery *delivery)
@@ -553,6 +675,12 @@ int file_site_open(void **state, const struct section *location, struct proactor
 		free(site);
 		return r;
 	}
+	r = open_view(site);
+	if (r < 0) {
+		root_close(site->root);
+		free(site);
+		return r;
+	}
 	*state = site;
 	return 0;
 }
@@ -561,6 +689,7 @@ void file_site_close(void *state)
 {
 	struct file_site *site = state;
 
+	cache_close(&site->view);
 	root_close(site->root);
 	block_pool_trim(&requests);
 	byteranges_trim();

@@ -34,6 +34,11 @@ static const struct family counters[] = {
 	{ METRIC_COMPRESSION_BYTES_IN, "ringlet_compression_in_bytes_total" },
 	{ METRIC_COMPRESSION_BYTES_OUT, "ringlet_compression_out_bytes_total" },
 	{ METRIC_LOG_LINES_DROPPED, "ringlet_log_lines_dropped_total" },
+	{ METRIC_CACHE_HITS, "ringlet_cache_hits_total" },
+	{ METRIC_CACHE_MISSES, "ringlet_cache_misses_total" },
+	{ METRIC_CACHE_EVICTIONS, "ringlet_cache_evictions_total" },
+	{ METRIC_CACHE_INVALIDATIONS, "ringlet_cache_invalidations_total" },
+	{ METRIC_CACHE_WATCH_FAILURES, "ringlet_cache_watch_failures_total" },
 	{ METRIC_OPS_SUBMITTED, "ringlet_uring_ops_submitted_total" },
 	{ METRIC_OPS_COMPLETED, "ringlet_uring_ops_completed_total" },
 	{ METRIC_ENTERS, "ringlet_uring_enters_total" },
@@ -90,6 +95,20 @@ static void append_connections(struct buffer *text, const struct server_state *s
 	for (unsigned i = METRIC_OUTPUT_READING; i < METRICS_COUNT; i++)
 		buffer_append_format(text, "ringlet_connections{state=\"%s\"} %" PRIu64 "\n",
 			metric_descriptions[i].key, state->values[i]);
+}
+
+static void append_cache(struct buffer *text, const struct server_state *state)
+{
+	static const struct family gauges[] = {
+		{ METRIC_CACHE_ENTRIES, "ringlet_cache_entries" },
+		{ METRIC_CACHE_BYTES, "ringlet_cache_bytes" },
+		{ METRIC_CACHE_DESCRIPTORS, "ringlet_cache_open_files" },
+	};
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		append_number(text, gauges[i].name, "gauge",
+			metric_descriptions[gauges[i].metric].help,
+			state->values[gauges[i].metric]);
 }
 
 static void append_counters(struct buffer *text, const struct server_state *state)
@@ -174,6 +193,7 @@ static void handle_metrics(void *state, struct exchange *exchange)
 	server_state_read(&server, exchange->proactor);
 	append_server(&body->text, &server);
 	append_connections(&body->text, &server);
+	append_cache(&body->text, &server);
 	append_counters(&body->text, &server);
 	append_endpoints(&body->text);
 	exchange_add_field(exchange, text_literal("Cache-Control"), text_literal("no-store"));

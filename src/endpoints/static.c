@@ -8,6 +8,7 @@ static const struct filter *const no_filters[] = { NULL };
 static const struct file_delivery by_extents = {
 	.open = extents_open,
 	.filters = no_filters,
+	.from_memory = true,
 	.has_siblings = true,
 };
 

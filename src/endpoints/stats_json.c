@@ -98,7 +98,9 @@ void stats_append_json(struct buffer *buffer, const struct server_state *state)
 	buffer_append_string(buffer, "{\n");
 	append_server(buffer, state);
 	append_connections(buffer, state);
-	buffer_append_string(buffer, "  \"counters\": ");
+	buffer_append_string(buffer, "  \"cache\": ");
+	append_metrics(buffer, state, "  ", METRIC_CACHE_ENTRIES, METRIC_CONNECTIONS_ACTIVE);
+	buffer_append_string(buffer, ",\n  \"counters\": ");
 	append_metrics(buffer, state, "  ", 0, METRICS_COUNTER_COUNT);
 	buffer_append_string(buffer, ",\n  \"endpoints\": [");
 	for (unsigned number = 0; server_state_endpoint_name(number); number++)

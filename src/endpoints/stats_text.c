@@ -76,13 +76,18 @@ static void append_kernel(struct buffer *text, const struct server_state *state)
 	uint64_t ratio = server_state_completions_per_enter(state);
 
 	buffer_append_format(text,
+		"cache          %" PRIu64 " hits, %" PRIu64 " misses; %" PRIu64 " entries, %" PRIu64
+		" bytes, %" PRIu64 " open files\n"
 		"files          %" PRIu64 " splices, %" PRIu64 " sendfiles, %" PRIu64 " reads\n"
 		"kernel         %" PRIu64 " enters, %" PRIu64 ".%03u completions each, %" PRIu64
 		" io-wq workers\n"
 		"shortages      %" PRIu64 " short sends, %" PRIu64 " of receive buffers, %" PRIu64
 		" completion queue overflows\n",
-		values[METRIC_SPLICES], values[METRIC_SENDFILE_CALLS], values[METRIC_READS],
-		values[METRIC_ENTERS], ratio / 1000, (unsigned)(ratio % 1000), state->io_wq_workers,
+		values[METRIC_CACHE_HITS], values[METRIC_CACHE_MISSES],
+		values[METRIC_CACHE_ENTRIES], values[METRIC_CACHE_BYTES],
+		values[METRIC_CACHE_DESCRIPTORS], values[METRIC_SPLICES],
+		values[METRIC_SENDFILE_CALLS], values[METRIC_READS], values[METRIC_ENTERS],
+		ratio / 1000, (unsigned)(ratio % 1000), state->io_wq_workers,
 		values[METRIC_SHORT_SENDS], values[METRIC_RECEIVE_SHORTAGES],
 		values[METRIC_CQ_OVERFLOWS]);
 }

@@ -246,6 +246,13 @@ static void probe(struct lookup *lookup)
 	open_path(lookup);
 }
 
+/* It was only asked whether there are any. */
+static void follow_links(struct lookup *lookup)
+{
+	lookup->passed_link = true;
+	open_path(lookup);
+}
+
 static void open_failed(struct lookup *lookup, int error)
 {
 	bool index_is_missing = error == -ENOENT && is_for_directory(lookup) && !lookup->probing;
@@ -255,6 +262,8 @@ static void open_failed(struct lookup *lookup, int error)
 		finish_with_error(lookup, -ECANCELED);
 	else if (error == -EAGAIN && ++lookup->attempts < ATTEMPTS_MAX)
 		open_path(lookup);
+	else if (error == -ELOOP && lookup->notes_links && !lookup->passed_link)
+		follow_links(lookup);
 	else if (error == -EXDEV && !lookup->resolved && lookup->op.kind == OP_OPEN)
 		resolve_link(lookup);
 	else if (index_is_missing)
@@ -306,6 +315,8 @@ static void open_path(struct lookup *lookup)
 	};
 	const char *path = lookup->path[0] != '\0' ? lookup->path : ".";
 
+	if (lookup->notes_links && !lookup->passed_link)
+		how.resolve |= RESOLVE_NO_SYMLINKS;
 	op_init(&lookup->op, path_opened);
 	proactor_open_file(lookup->root->proactor, &lookup->op, lookup->directory->fd,
 		lookup->resolved ? lookup->resolved : path, &how);
@@ -374,7 +385,7 @@ int lookup_start(struct lookup *lookup, struct text path)
 	lookup->resolved = NULL;
 	lookup->index_next = 0;
 	lookup->attempts = 0;
-	lookup->probing = lookup->cancelled = false;
+	lookup->probing = lookup->cancelled = lookup->passed_link = false;
 	lookup->wait.found = root_found;
 	op_init(&lookup->op, path_opened);
 	if (r == 0 && !lookup->dot_files && path_has_dot_segment(path))

@@ -23,6 +23,7 @@ struct lookup {
 	bool dot_files;       /* may segments begin with "."? */
 	bool wants_directory; /* with 403 for want of an index, fd is the directory, O_PATH */
 	bool is_quiet;        /* 404 is not logged: there is more to look for */
+	bool notes_links;     /* find out passed_link, which costs what is behind a link an open */
 	lookup_done_fn *done;
 
 	/* The outcome, when done() runs. */
@@ -30,6 +31,7 @@ struct lookup {
 			     403, 404, 500, 503: none, and it was logged */
 	int fd;           /* of the file, now the owner's to close; -1 */
 	struct stat stat; /* of the file */
+	bool passed_link; /* a symbolic link was followed, or met */
 
 	/* Private. */
 	struct op op;

@@ -49,13 +49,19 @@ void root_return(struct root_directory *directory)
 	proactor_close(directory->root->proactor, &directory->op, directory->fd);
 }
 
-static struct root_directory *directory_new(struct root *root, int fd)
+static struct root_directory *directory_new(struct root *root)
 {
 	struct root_directory *directory = malloc(sizeof(*directory));
 
 	if (!directory)
 		return NULL;
-	*directory = (struct root_directory){ .root = root, .user_count = 1, .fd = fd };
+	*directory = (struct root_directory){
+		.root = root,
+		.user_count = 1,
+		.fd = root->found_fd,
+		.device = root->found.st_dev,
+		.inode = root->found.st_ino,
+	};
 	root->directory_count++;
 	return directory;
 }
@@ -75,7 +81,9 @@ static void begin_look_up(struct root *root)
 {
 	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
+	op_init(&root->op, looked_up);
 	root->looked_up_ns = proactor_now_ns(root->proactor);
+	root->is_doubted = false;
 	proactor_open_file(root->proactor, &root->op, AT_FDCWD, root->path, &how);
 }
 
@@ -131,40 +139,77 @@ static void stray_closed(struct proactor *proactor, struct op *op)
 	struct root *root = container_of(op, struct root, op);
 
 	(void)proactor;
-	op_init(&root->op, looked_up);
 	conclude(root, NULL, -ENOMEM);
 }
 
-static void close_stray(struct root *root, int fd)
+static void duplicate_closed(struct proactor *proactor, struct op *op)
 {
-	op_init(&root->op, stray_closed);
-	proactor_close(root->proactor, &root->op, fd);
+	(void)proactor;
+	tell_waits(container_of(op, struct root, op));
 }
 
-static void looked_up(struct proactor *proactor, struct op *op)
+static void close_found(struct root *root, op_done_fn *closed)
+{
+	op_init(&root->op, closed);
+	proactor_close(root->proactor, &root->op, root->found_fd);
+}
+
+/* As long as the directory is open its inode belongs to no other. */
+static bool is_current(const struct root *root)
+{
+	return root->current && root->current->inode == root->found.st_ino &&
+	       root->current->device == root->found.st_dev;
+}
+
+static void examined(struct proactor *proactor, struct op *op)
 {
 	struct root *root = container_of(op, struct root, op);
 	struct root_directory *directory;
 
 	(void)proactor;
+	if (op->result == 0 && is_current(root)) {
+		close_found(root, duplicate_closed);
+		return;
+	}
+	directory = op->result == 0 ? directory_new(root) : NULL;
+	if (directory)
+		conclude(root, directory, 0);
+	else
+		close_found(root, stray_closed);
+}
+
+static void looked_up(struct proactor *proactor, struct op *op)
+{
+	struct root *root = container_of(op, struct root, op);
+
 	if (op->result < 0) {
 		conclude(root, NULL, (int)op->result);
 		return;
 	}
-	directory = directory_new(root, (int)op->result);
-	if (directory)
-		conclude(root, directory, 0);
-	else
-		close_stray(root, (int)op->result);
+	root->found_fd = (int)op->result;
+	op_init(&root->op, examined);
+	proactor_stat(proactor, &root->op, root->found_fd, &root->found);
+}
+
+static bool is_fresh(const struct root *root)
+{
+	return !op_is_active(&root->op) && !root->is_doubted &&
+	       proactor_now_ns(root->proactor) - root->looked_up_ns <= ROOT_AGE_NS_MAX;
 }
 
 struct root_directory *root_take(struct root *root)
 {
-	if (op_is_active(&root->op))
-		return NULL;
-	if (proactor_now_ns(root->proactor) - root->looked_up_ns > ROOT_AGE_NS_MAX)
-		return NULL;
-	return take_current(root);
+	return is_fresh(root) ? take_current(root) : NULL;
+}
+
+const struct root_directory *root_peek(const struct root *root)
+{
+	return is_fresh(root) ? root->current : NULL;
+}
+
+void root_doubt(struct root *root)
+{
+	root->is_doubted = true;
 }
 
 void root_await(struct root *root, struct root_wait *wait)

@@ -3,7 +3,8 @@
  * The path is looked up again when a request finds the last look-up older than a second, so that
  * a deploy that switches a link (current -> release-2) needs no signal; that request, and those
  * that come meanwhile, wait for the look-up.  Look-ups that began in the old directory finish
- * there: it is closed when the last of them has returned it.
+ * there: it is closed when the last of them has returned it.  A look-up that finds the directory
+ * it found before keeps it, so that what is remembered of it stays true.
  *
  * Roots are shared: one per path and proactor, whichever locations name it. */
 #ifndef RINGLET_FILES_ROOT_H
@@ -23,6 +24,9 @@ struct root {
 	size_t user_count;              /* root_open()s */
 	size_t directory_count;         /* current, and older ones that are still used */
 	int error;                      /* of the last look-up: 0 or a negative errno */
+	bool is_doubted;                /* the next request looks up, however soon */
+	int found_fd;                   /* during a look-up */
+	struct stat found;
 	char path[];
 };
 
@@ -32,6 +36,8 @@ struct root_directory {
 	struct op op; /* the close */
 	size_t user_count;
 	int fd;
+	dev_t device;
+	ino_t inode;
 };
 
 /* Somebody who waits for a look-up; embedded in its owner. */
@@ -52,6 +58,12 @@ void root_close(struct root *root);
 
 /* The directory if it was looked up within the last second; NULL: root_await() it. */
 struct root_directory *root_take(struct root *root);
+
+/* The same without taking it, for a look at the moment. */
+const struct root_directory *root_peek(const struct root *root);
+
+/* Something happened to the directory: the next root_take() finds it too old. */
+void root_doubt(struct root *root);
 
 /* Begins a look-up, or joins the one that is under way; wait->found() runs once, from the loop. */
 void root_await(struct root *root, struct root_wait *wait);

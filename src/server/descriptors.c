@@ -8,8 +8,10 @@ enum {
 	PIPE_COUNT_MAX = 32, /* more do not make splicing faster */
 	PIPE_SHARE = 8,      /* one pipe (two descriptors) for so many descriptors at most */
 	PER_PIPE = 2,
-	PER_CONNECTION = 2, /* the socket and a file */
-	PLENTY = 1024,      /* so many connections: one batch more or less is no matter */
+	CACHE_SHARE = 16,       /* one file kept open for so many */
+	CACHED_COUNT_MAX = 512, /* files that are asked for often and too long for memory are few */
+	PER_CONNECTION = 2,     /* the socket and a file */
+	PLENTY = 1024,          /* so many connections: one batch more or less is no matter */
 };
 
 uint64_t descriptors_raise_limit(void)
@@ -27,14 +29,22 @@ uint64_t descriptors_raise_limit(void)
 	return limit.rlim_cur;
 }
 
-struct descriptor_budget descriptors_share_out(
-	uint64_t limit, uint64_t fixed_count, uint64_t connection_count_wanted)
+struct descriptor_budget descriptors_share_out(uint64_t limit, uint64_t fixed_count,
+	uint64_t connection_count_wanted, uint64_t cached_count_wanted)
 {
 	uint64_t free_count = limit > fixed_count ? limit - fixed_count : 0;
 	uint64_t pipe_count = free_count / PIPE_SHARE;
-	struct descriptor_budget budget = { .connection_count_max = connection_count_wanted };
+	struct descriptor_budget budget = {
+		.connection_count_max = connection_count_wanted,
+		.cached_count_max = cached_count_wanted,
+	};
 	uint64_t affordable;
 
+	if (budget.cached_count_max > CACHED_COUNT_MAX)
+		budget.cached_count_max = CACHED_COUNT_MAX;
+	if (budget.cached_count_max > free_count / CACHE_SHARE)
+		budget.cached_count_max = free_count / CACHE_SHARE;
+	free_count -= budget.cached_count_max;
 	if (pipe_count > PIPE_COUNT_MAX)
 		pipe_count = PIPE_COUNT_MAX;
 	if (pipe_count == 0)

@@ -66,6 +66,28 @@ static const struct setting limits_table[] = {
 	{ 0 },
 };
 
+static const struct setting cache_table[] = {
+	{ .name = "entries",
+		.type = SETTING_NUMBER,
+		.fallback = "4096",
+		.maximum = 1000000,
+		.help = "Paths whose end one worker remembers, the least recently used going "
+			"first; "
+			"of those that lead nowhere at most a quarter of that.  0: nothing is "
+			"remembered." },
+	{ .name = "bytes",
+		.type = SETTING_SIZE,
+		.fallback = "64M",
+		.help = "Memory of one worker for the contents of short files." },
+	{ .name = "max_file",
+		.type = SETTING_SIZE,
+		.fallback = "64K",
+		.maximum = 64 << 20,
+		.help = "The longest file whose content is kept in memory; of a longer one the "
+			"descriptor is kept open." },
+	{ 0 },
+};
+
 static const struct setting timeouts_table[] = {
 	{ .name = "header",
 		.type = SETTING_DURATION,
@@ -355,6 +377,11 @@ const struct setting settings_table[] = {
 		.type = SETTING_SECTION,
 		.children = limits_table,
 		.help = "Bounds; reaching one is an answer or a wait, never an accident." },
+	{ .name = "cache",
+		.type = SETTING_SECTION,
+		.children = cache_table,
+		.help = "What a worker remembers of files, so that it need not look for them; a "
+			"change is seen by inotify, or within a second where that sees nothing." },
 	{ .name = "timeouts",
 		.type = SETTING_SECTION,
 		.children = timeouts_table,

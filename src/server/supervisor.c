@@ -41,7 +41,7 @@
 
 /* Descriptors of a worker that are always there: standard ones, logs, signals, the backend's own,
  * and some to spare for what libraries open. */
-enum { FIXED_DESCRIPTOR_COUNT = 20 };
+enum { FIXED_DESCRIPTOR_COUNT = 22 };
 
 enum supervisor_state { STARTING, SERVING, DRAINING, STOPPING };
 
@@ -99,13 +99,14 @@ static enum backend_choice wanted_backend(const struct section *settings, const 
 static void share_out_descriptors(struct server *server, const struct section *settings)
 {
 	uint64_t wanted = section_number(section_child(settings, "limits", 0), "connections");
+	uint64_t cached = section_number(section_child(settings, "cache", 0), "entries");
 	uint64_t fixed = FIXED_DESCRIPTOR_COUNT, limit = descriptors_raise_limit();
 
 	for (size_t i = 0; section_child(settings, "listen", i); i++)
 		fixed++;
 	for (size_t i = 0; section_child(settings, "site", i); i++)
 		fixed++;
-	server->descriptors = descriptors_share_out(limit, fixed, wanted);
+	server->descriptors = descriptors_share_out(limit, fixed, wanted, cached);
 	if (server->descriptors.connection_count_max < wanted)
 		log_warning("%llu descriptors allow %llu connections per worker, not %llu "
 			    "(limits.connections); raise the hard limit: ulimit -Hn",

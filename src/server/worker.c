@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "endpoints/registry.h"
+#include "files/cache.h"
 #include "filters/gzip.h"
 #include "http/gather.h"
 #include "net/listener.h"
@@ -324,6 +325,20 @@ static int add_site(struct worker *worker, const struct section *section)
 	return r;
 }
 
+static void limit_cache(const struct worker *worker)
+{
+	const struct section *settings = section_child(worker->settings, "cache", 0);
+	const struct cache_limits limits = {
+		.entry_count_max = section_number(settings, "entries"),
+		.descriptor_count_max = worker->server->descriptors.cached_count_max,
+		.byte_count_max = section_number(settings, "bytes"),
+		.file_length_max = section_number(settings, "max_file"),
+		.directory_count_max = section_number(settings, "entries"),
+	};
+
+	cache_limit(&limits);
+}
+
 static int open_router(struct worker *worker)
 {
 	const struct section *site;
@@ -407,6 +422,7 @@ static int worker_open(struct worker *worker, unsigned slot)
 	if (r < 0)
 		return r;
 	attach_metrics(worker, slot);
+	limit_cache(worker);
 	r = open_router(worker);
 	if (r == 0)
 		r = open_logs(worker);

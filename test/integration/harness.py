@@ -125,6 +125,11 @@ def descriptors(pid):
     return found
 
 
+def kept_files(pid, root):
+    """What a cache may keep open: each file below the root, once."""
+    return {target for target in descriptors(pid).values() if target.startswith(f"{root}/")}
+
+
 def pooled_pipes(pid):
     """Descriptors of pipes of which the process itself holds both ends."""
     pipes = {}
@@ -774,8 +779,10 @@ class Server:
         return workers[0]
 
     def descriptor_count(self):
-        """Of all workers together, without the pipes that the ring keeps for the next splices."""
-        return sum(descriptor_count(pid) - len(pooled_pipes(pid)) for pid in self.worker_pids())
+        """Of all workers together, without the pipes that the ring keeps for the next splices, and
+        the files that the cache keeps for the next requests."""
+        return sum(descriptor_count(pid) - len(pooled_pipes(pid)) - len(kept_files(pid, self.root))
+                   for pid in self.worker_pids())
 
     def resting_descriptor_count(self):
         """What a worker holds while nobody is connected.  It is asked while one client is, whose

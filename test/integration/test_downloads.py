@@ -11,6 +11,7 @@ import harness  # noqa: E402
 from harness import GIB, KIB, MIB, Server  # noqa: E402
 
 PIPES_MAX = 32
+NOTHING_KEPT = "cache { entries = 0 }"  # so that every descriptor beyond those at rest is a leak
 IO_WQ_THREADS_MAX = 32  # bounded and unbounded kernel workers, 16 each
 
 
@@ -51,7 +52,7 @@ class Downloads(unittest.TestCase):
             self.assertLessEqual(server.io_wq_thread_count(), IO_WQ_THREADS_MAX)
 
     def test_fifty_mixed_downloads_at_once(self):
-        with Server() as server:
+        with Server(sections=NOTHING_KEPT) as server:
             contents = {}
             for i in range(10):
                 for directory in ("", "dynamic/"):
@@ -75,7 +76,7 @@ class Downloads(unittest.TestCase):
 
 class Misbehaviour(unittest.TestCase):
     def test_clients_that_stop_reading_hold_up_nobody(self):
-        with Server() as server:
+        with Server(sections=NOTHING_KEPT) as server:
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 200 * MIB)
@@ -102,7 +103,7 @@ class Misbehaviour(unittest.TestCase):
             harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
 
     def test_resets_in_mid_transfer_leave_nothing(self):
-        with Server() as server:
+        with Server(sections=NOTHING_KEPT) as server:
             (server.root / "dynamic").mkdir()
             for directory in ("", "dynamic/"):
                 harness.write_sparse_file(server.root / f"{directory}large", 100 * MIB)

@@ -59,29 +59,31 @@ static void test_long_life_forgives(void **state)
 
 static void test_plenty_of_descriptors_grants_what_is_wanted(void **state)
 {
-	struct descriptor_budget budget = descriptors_share_out(1048576, 22, 10000);
+	struct descriptor_budget budget = descriptors_share_out(1048576, 22, 10000, 4096);
 
 	(void)state;
 	assert_int_equal(budget.connection_count_max, 10000);
 	assert_int_equal(budget.pipe_count_max, 32);
+	assert_int_equal(budget.cached_count_max, 512);
 }
 
 static void test_few_descriptors_are_never_promised_twice(void **state)
 {
 	(void)state;
 	for (uint64_t limit = 40; limit < 3000; limit++) {
-		struct descriptor_budget budget = descriptors_share_out(limit, 22, 10000);
+		struct descriptor_budget budget = descriptors_share_out(limit, 22, 10000, 4096);
 
 		assert_true(budget.connection_count_max >= 1);
 		assert_true(budget.pipe_count_max >= 1);
-		assert_true(
-			22 + 2 * budget.pipe_count_max + 2 * budget.connection_count_max <= limit);
+		assert_true(22 + 2 * budget.pipe_count_max + budget.cached_count_max +
+				    2 * budget.connection_count_max <=
+			    limit);
 	}
 }
 
 static void test_hopeless_limit_still_lets_one_connection_try(void **state)
 {
-	struct descriptor_budget budget = descriptors_share_out(10, 22, 10000);
+	struct descriptor_budget budget = descriptors_share_out(10, 22, 10000, 4096);
 
 	(void)state;
 	assert_int_equal(budget.connection_count_max, 1);
