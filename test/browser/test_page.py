@@ -283,6 +283,19 @@ class ThePage(unittest.TestCase):
                     .map((element) => element.outerHTML)""".strip())
             self.assertEqual(nameless, [])
 
+    def test_every_page_and_drawing_keeps_to_the_policy(self):
+        """Content-Security-Policy of the sample: what breaks it is said on the console"""
+        with self.serving() as server:
+            files = [file for file in sorted(WWW.rglob("*")) if file.suffix in (".html", ".svg")]
+            self.assertGreater(len(files), 5)
+            for file in files:
+                with self.subTest(file.name):
+                    self.browser.open(server.url + str(file.relative_to(WWW)))
+                    self.leave()
+            response = server.get("/static/logo.svg")
+            self.assertIn(b"<style>", response.body)
+            self.assertIn("style-src", response.field("Content-Security-Policy"))
+
     def test_nothing_moves_for_who_prefers_that(self):
         self.browser.prefer(reduced_motion="reduce")
         with self.visited() as server, self.load(server):

@@ -105,6 +105,24 @@ class TheSite(unittest.TestCase):
         for part in (b"<!--", b"error occurred", b"?<b>"):
             self.assertNotIn(part, page)
 
+    def test_browsers_are_told_to_be_careful_with_every_answer(self):
+        with self.server.client() as client:
+            answers = [client.get(target) for target in (
+                "/", "/static/logo.svg", "/dynamic/visit.html", "/ping", "/echo", "/stats",
+                "/nothing-here", "/%zz")]
+            answers.append(client.request("DELETE", "/"))
+            client.send(b"nonsense\r\n\r\n")
+            answers.append(client.response())
+        for response in answers:
+            with self.subTest(repr(response)):
+                self.assertEqual(response.field("X-Content-Type-Options"), "nosniff")
+                self.assertEqual(response.field("X-Frame-Options"), "SAMEORIGIN")
+                self.assertEqual(response.field("Referrer-Policy"),
+                                 "strict-origin-when-cross-origin")
+                policy = response.field("Content-Security-Policy")
+                self.assertRegex(policy, "^default-src 'self'; ")
+                self.assertNotRegex(policy, "script-src|http|[*]")
+
     def test_error_is_plain(self):
         response = self.server.get("/nothing-here")
         self.assertEqual(response.body, b"404 Not Found\n")
