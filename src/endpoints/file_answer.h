@@ -38,7 +38,8 @@ struct file_offer {
 void file_answer(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct file_offer *offer);
 
-/* Likewise, with the whole file as the page of an error, about which its validators say nothing. */
+/* Likewise, with the whole file and without its validators, which say nothing about it: the page of
+ * an error, or with 200 what filters make of a file. */
 void file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct file_offer *offer, unsigned status);
 

@@ -30,6 +30,7 @@
 #include "base/metrics.h"
 #include "files/reader.h"
 #include "filters/filter.h"
+#include "http/status.h"
 
 static const char ERROR_MESSAGE[] = "[an error occurred while processing the directive]";
 static const char TIME_FORMAT[] = "%A, %d-%b-%Y %H:%M:%S %Z";
@@ -157,6 +158,13 @@ void ssi_close_found(struct ssi *ssi)
 	proactor_close(ssi->proactor, &ssi->close, ssi->lookup.fd);
 }
 
+static void fail_lookup(struct ssi *ssi)
+{
+	struct text reason = status_reason(ssi->lookup.status);
+
+	ssi_fail(ssi, "/%s: %u %.*s", ssi->lookup.path, ssi->lookup.status, TEXT_ARGUMENTS(reason));
+}
+
 static void looked_up(struct lookup *lookup)
 {
 	struct ssi *ssi = container_of(lookup, struct ssi, lookup);
@@ -167,7 +175,7 @@ static void looked_up(struct lookup *lookup)
 		ssi->found(ssi);
 	} else {
 		if (!ssi->is_released)
-			ssi_fail(ssi, "/%s: %u", lookup->path, lookup->status);
+			fail_lookup(ssi);
 		end_looking(ssi);
 	}
 }
@@ -186,7 +194,7 @@ void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ss
 	ssi->found = found;
 	ssi->is_looking = lookup_start(lookup, path) == 0;
 	if (!ssi->is_looking)
-		ssi_fail(ssi, "%.*s: %u", TEXT_ARGUMENTS(path), lookup->status);
+		fail_lookup(ssi);
 }
 
 static void refuse_found(struct ssi *ssi, const char *why)
