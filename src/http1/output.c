@@ -462,7 +462,7 @@ enum output_state output_begin(struct connection *connection)
 	struct active *active = connection->active;
 
 	begin_exchange(active);
-	connection->request_count++;
+	connection->request_count += connection->request_count < UINT32_MAX;
 	if (connection->service->finished)
 		remember_peer(connection); /* the log wants it, even if the client resets */
 	if (active->bad_status != 0) {

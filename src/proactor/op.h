@@ -71,8 +71,8 @@ struct op {
 		struct {
 			struct iovec *vector;
 			unsigned vector_count;
-			bool more; /* more bytes follow at once (MSG_MORE) */
-			struct msghdr message;
+			bool more;              /* more bytes follow at once (MSG_MORE) */
+			struct msghdr *message; /* uring_send.c's */
 		} send;
 		struct {
 			int file;
@@ -80,7 +80,6 @@ struct op {
 			uint64_t offset, length;
 			uint64_t in_memory_end; /* uring_sendfile.c's: where it looked up to */
 			struct pipe_pair *pipe; /* uring_splice.c's */
-			uint64_t piped;         /* bytes in that pipe */
 		} sendfile;
 		struct {
 			const char *path;

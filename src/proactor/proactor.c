@@ -199,6 +199,7 @@ void proactor_send(struct proactor *proactor, struct op *op, int fd, struct iove
 	op->send.vector = vector;
 	op->send.vector_count = vector_count;
 	op->send.more = more;
+	op->send.message = NULL;
 	proactor->backend->submit(proactor, op);
 }
 
@@ -213,7 +214,6 @@ void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int fil
 	op->sendfile.length = length;
 	op->sendfile.in_memory_end = 0;
 	op->sendfile.pipe = NULL;
-	op->sendfile.piped = 0;
 	proactor->backend->submit(proactor, op);
 }
 

@@ -398,6 +398,7 @@ static void uring_free(struct proactor *proactor)
 	records_free(uring);
 	pipe_pool_close(&uring->pipes);
 	block_pool_trim(&uring->spill_blocks);
+	block_pool_trim(&uring->message_blocks);
 	free(uring->accepted);
 	proactor_reset(proactor);
 	free(uring);
@@ -447,6 +448,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 	uring->zero_copy = options->zero_copy;
 	uring->accept_singly = options->accept_singly;
 	uring->record_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct record), 1024);
+	uring->message_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct msghdr), 64);
 	uring->spill_blocks =
 		(struct block_pool)BLOCK_POOL(receive_spill_size(uring->buffers.length), 64);
 	uring->proactor.features = uring->features;

@@ -42,23 +42,32 @@ enum op_step {
 	STEP_INSISTING, /* a file op that said EAGAIN: now on a kernel worker */
 };
 
-/* The record of a descriptor that was given to accept or receive. */
+/* The record of a descriptor that was given to accept or receive.  There is one per connection: its
+ * size counts. */
 struct record {
 	int fd;
-	int error;             /* came when nobody waited; told after what was kept */
-	uint16_t in_flight;    /* requests whose last completion is due */
-	bool armed;            /* the multishot request lives */
-	bool stopping;         /* its cancelling is under way */
-	bool listening;        /* accept, not receive */
-	struct op *waiting;    /* the active accept or receive */
-	bool closing;          /* whatever still comes is for nobody */
-	struct op *close;      /* the close of a listener, which waits for in_flight to become 0 */
+	int error;          /* came when nobody waited; told after what was kept */
+	uint16_t in_flight; /* requests whose last completion is due */
+	bool armed;         /* the multishot request lives */
+	bool stopping;      /* its cancelling is under way */
+	bool listening;     /* accept, not receive */
+	bool closing;       /* whatever still comes is for nobody */
+	struct op *op; /* the active accept or receive; or the close of a listener, which waits for
+			  in_flight to become 0; or NULL */
 	struct list_node node; /* in uring->starved, ->unsettled or ->orphans */
 	union {
 		struct list spill;         /* received while nobody waited */
 		struct accepted *accepted; /* descriptors not yet delivered, or NULL */
 	};
 };
+
+_Static_assert(sizeof(struct record) <= 56, "with what malloc() adds, 64 bytes");
+
+/* The active accept or receive. */
+static inline struct op *record_waiting(const struct record *record)
+{
+	return record->closing ? NULL : record->op;
+}
 
 /* Memory that the kernel receives into, known to it as one buffer ring. */
 struct receive_buffers {
@@ -77,7 +86,8 @@ struct uring {
 	size_t records_length;
 	struct block_pool record_blocks;
 	struct block_pool spill_blocks;
-	struct list starved;   /* receiving descriptors that found no buffer */
+	struct block_pool message_blocks; /* msghdrs of sends of several ranges */
+	struct list starved;              /* receiving descriptors that found no buffer */
 	struct list unsettled; /* listening descriptors to look at after the completions */
 	struct list orphans;   /* records whose descriptor is closed before their requests end */
 	struct accepted *accepted; /* a spare one */

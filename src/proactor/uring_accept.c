@@ -60,7 +60,7 @@ void accept_submit(struct uring *uring, struct op *op)
 		record->listening = true;
 		record->accepted = NULL;
 	}
-	record->waiting = op;
+	record->op = op;
 	if (record->accepted)
 		unsettle(uring, record);
 	else if (!record->armed)
@@ -127,9 +127,9 @@ void accept_completed(struct uring *uring, struct record *record, int result)
 
 static void finish(struct uring *uring, struct record *record, int64_t result)
 {
-	struct op *op = record->waiting;
+	struct op *op = record->op;
 
-	record->waiting = NULL;
+	record->op = NULL;
 	op_complete(&uring->proactor, op, result);
 }
 
@@ -139,14 +139,14 @@ static void deliver(struct uring *uring, struct record *record)
 
 	accepted->listener = record->fd;
 	record->accepted = NULL;
-	record->waiting->accept.fds = accepted->fds;
+	record->op->accept.fds = accepted->fds;
 	finish(uring, record, accepted->count);
 }
 
 /* An error that comes with descriptors is dropped: if it lasts, the next accept meets it again. */
 static void settle(struct uring *uring, struct record *record)
 {
-	struct op *op = record->waiting;
+	struct op *op = record_waiting(record);
 	int error = record->error;
 
 	record->error = 0;
@@ -179,7 +179,7 @@ void accept_loan_ended(struct uring *uring, const int *fds)
 	struct accepted *accepted = container_of(fds, struct accepted, fds);
 	struct record *record = record_find(uring, accepted->listener);
 
-	if (record && record->listening && !record->waiting)
+	if (record && record->listening && !record_waiting(record))
 		record_stop(uring, record);
 	accepted->count = 0;
 	free(uring->accepted);

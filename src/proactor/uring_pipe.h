@@ -11,7 +11,8 @@
 struct pipe_pair {
 	struct list_node node;
 	int read_fd, write_fd;
-	unsigned length; /* bytes it holds */
+	unsigned length; /* bytes it can hold */
+	unsigned piped;  /* bytes in it, while a sendfile has it */
 };
 
 struct pipe_pool {

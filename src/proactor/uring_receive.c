@@ -121,7 +121,7 @@ void receive_submit(struct uring *uring, struct op *op)
 		op_complete(&uring->proactor, op, record->error);
 		record->error = 0;
 	} else {
-		record->waiting = op;
+		record->op = op;
 		if (!record->armed && !list_is_linked(&record->node))
 			arm(uring, record);
 	}
@@ -133,16 +133,17 @@ void receive_cancel(struct uring *uring, struct op *op)
 {
 	struct record *record = record_find(uring, op->fd);
 
-	record->waiting = NULL;
+	record->op = NULL;
 	op_complete(&uring->proactor, op, -ECANCELED);
 	record_stop(uring, record);
 }
 
 static struct op *take_waiting(struct record *record)
 {
-	struct op *op = record->waiting;
+	struct op *op = record_waiting(record);
 
-	record->waiting = NULL;
+	if (op)
+		record->op = NULL;
 	return op;
 }
 
@@ -181,7 +182,7 @@ void receive_completed(struct uring *uring, struct record *record, int result, u
 		metrics_add(METRIC_RECEIVE_SHORTAGES, 1);
 	else if (result <= 0 && result != -ECANCELED && result != -EINTR && result != -EAGAIN)
 		ended(uring, record, result);
-	if (record->armed || !record->waiting)
+	if (record->armed || !record_waiting(record))
 		return;
 	if (starved)
 		list_append(&uring->starved, &record->node);
@@ -198,7 +199,7 @@ void receive_feed_starved(struct uring *uring)
 	while ((node = list_take_first(&starved))) {
 		struct record *record = container_of(node, struct record, node);
 
-		if (record->waiting && !record->armed)
+		if (record_waiting(record) && !record->armed)
 			arm(uring, record);
 	}
 }

@@ -101,7 +101,7 @@ static void release(struct uring *uring, struct record *record)
 
 static void close_when_quiet(struct uring *uring, struct record *record)
 {
-	struct op *op = record->close;
+	struct op *op = record->op;
 
 	if (!record->closing || record->in_flight > 0)
 		return;
@@ -126,9 +126,11 @@ void record_completed(struct uring *uring, struct record *record, int result, un
 /* Not found although it lives: the kernel was busy with it, and has to be asked again. */
 void record_stopped(struct uring *uring, struct record *record, int result)
 {
+	const struct op *waiting = record_waiting(record);
+
 	record->stopping = false;
 	record->in_flight--;
-	if (result < 0 && !(record->waiting && !record->waiting->cancelled))
+	if (result < 0 && !(waiting && !waiting->cancelled))
 		record_stop(uring, record);
 	close_when_quiet(uring, record);
 }
@@ -141,13 +143,13 @@ void record_close(struct uring *uring, struct op *op)
 		uring_close_now(uring, op);
 		return;
 	}
-	assert(!record->waiting);
+	assert(!record->op);
 	assert(!record->closing);
 	record->closing = true;
 	list_remove(&record->node);
 	record_stop(uring, record);
 	if (record->listening) {
-		record->close = op;
+		record->op = op;
 	} else {
 		uring->records[op->fd] = NULL;
 		list_append(&uring->orphans, &record->node);

@@ -29,22 +29,40 @@ static size_t shorter(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* A vector of several ranges needs a header that lives as long as the request.  Without memory for
+ * it the ranges go one by one. */
+static void take_message(struct uring *uring, struct op *op)
+{
+	if (op->send.vector_count == 1)
+		return;
+	op->send.message = block_pool_take(&uring->message_blocks);
+	if (op->send.message)
+		*op->send.message = (struct msghdr){
+			.msg_iov = op->send.vector,
+			.msg_iovlen = shorter(op->send.vector_count, IOV_MAX),
+		};
+}
+
+static void return_message(struct uring *uring, struct op *op)
+{
+	if (!op->send.message)
+		return;
+	block_pool_return(&uring->message_blocks, op->send.message);
+	op->send.message = NULL;
+}
+
 void send_submit(struct uring *uring, struct op *op)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
 	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (op->send.more ? MSG_MORE : 0);
 
 	op->step = STEP_MOVING;
-	if (op->send.vector_count == 1) {
+	take_message(uring, op);
+	if (op->send.message)
+		io_uring_prep_sendmsg(sqe, op->fd, op->send.message, (unsigned)flags);
+	else
 		io_uring_prep_send(sqe, op->fd, op->send.vector->iov_base,
 			shorter(op->send.vector->iov_len, SEND_LENGTH_MAX), flags);
-	} else {
-		op->send.message = (struct msghdr){
-			.msg_iov = op->send.vector,
-			.msg_iovlen = shorter(op->send.vector_count, IOV_MAX),
-		};
-		io_uring_prep_sendmsg(sqe, op->fd, &op->send.message, (unsigned)flags);
-	}
 	uring_sign(sqe, TAG_OP, op);
 }
 
@@ -81,6 +99,7 @@ void send_completed(struct uring *uring, struct op *op, int result)
 {
 	bool waited = op->step == STEP_WAITING;
 
+	return_message(uring, op);
 	if (result >= 0 && !waited)
 		sent(uring, op, (size_t)result);
 	else if (op->cancelled)

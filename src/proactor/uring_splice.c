@@ -39,14 +39,13 @@ static void serve_pipe_waiters(struct uring *uring)
 
 static void return_pipe(struct uring *uring, struct op *op)
 {
-	pipe_pool_return(&uring->pipes, op->sendfile.pipe, op->sendfile.piped);
+	pipe_pool_return(&uring->pipes, op->sendfile.pipe, op->sendfile.pipe->piped);
 	op->sendfile.pipe = NULL;
-	op->sendfile.piped = 0;
 }
 
 static void finish(struct uring *uring, struct op *op, int64_t result)
 {
-	if (result < 0 && op->sendfile.piped > 0) {
+	if (result < 0 && op->sendfile.pipe->piped > 0) {
 		/* Left half full it would leak its bytes into the next response. */
 		pipe_pool_discard(&uring->pipes, op->sendfile.pipe);
 		op->sendfile.pipe = NULL;
@@ -96,7 +95,7 @@ static void request_stretch(struct uring *uring, struct op *op)
 	unsigned length = (unsigned)(sendfile_remaining(op) < room ? sendfile_remaining(op) : room);
 
 	op->step = STEP_CHAINED;
-	op->sendfile.piped = length; /* unless splice_filled() learns otherwise */
+	op->sendfile.pipe->piped = length; /* unless splice_filled() learns otherwise */
 	uring_reserve(uring, 2);
 	request_fill(uring, op, length);
 	request_flush(uring, op, length);
@@ -128,23 +127,23 @@ static void next_stretch(struct uring *uring, struct op *op)
 static void flush_again(struct uring *uring, struct op *op)
 {
 	op->step = STEP_MOVING;
-	request_flush(uring, op, (unsigned)op->sendfile.piped);
+	request_flush(uring, op, op->sendfile.pipe->piped);
 }
 
 /* The bytes of the pipe went, in part went, or did not go to the socket. */
 void splice_flushed(struct uring *uring, struct op *op, int result)
 {
-	uint64_t moved = result > 0 ? (uint64_t)result : 0;
+	unsigned moved = result > 0 ? (unsigned)result : 0;
 
 	metrics_add(METRIC_SPLICES, (result > 0) + (op->step == STEP_CHAINED));
 	metrics_add(METRIC_SPLICED_BYTES, moved);
 	op->moved += moved;
-	op->sendfile.piped -= moved;
+	op->sendfile.pipe->piped -= moved;
 	if (sendfile_remaining(op) == 0)
 		finish(uring, op, (int64_t)op->moved);
 	else if (op->cancelled)
 		finish(uring, op, -ECANCELED);
-	else if (op->sendfile.piped == 0)
+	else if (op->sendfile.pipe->piped == 0)
 		next_stretch(uring, op);
 	else if (result >= 0 || result == -EAGAIN || result == -ENOBUFS)
 		park(uring, op);
@@ -158,7 +157,7 @@ void splice_flushed(struct uring *uring, struct op *op, int result)
 void splice_filled(struct uring *uring, struct op *op, int result)
 {
 	metrics_add(METRIC_SPLICES, result > 0);
-	op->sendfile.piped = result > 0 ? (uint64_t)result : 0;
+	op->sendfile.pipe->piped = result > 0 ? (unsigned)result : 0;
 	if (op->cancelled)
 		finish(uring, op, -ECANCELED);
 	else if (result > 0)
