@@ -169,15 +169,14 @@ static void looked_up(struct lookup *lookup)
 {
 	struct ssi *ssi = container_of(lookup, struct ssi, lookup);
 
-	if (lookup->status == 200 && ssi->is_released) {
-		ssi_close_found(ssi);
-	} else if (lookup->status == 200) {
+	if (lookup->status == 200) {
+		assert(!ssi->is_released); /* the lookup was cancelled, and finds nothing */
 		ssi->found(ssi);
-	} else {
-		if (!ssi->is_released)
-			fail_lookup(ssi);
-		end_looking(ssi);
+		return;
 	}
+	if (!ssi->is_released)
+		fail_lookup(ssi);
+	end_looking(ssi);
 }
 
 void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ssi))

@@ -386,6 +386,24 @@ static void test_lookup_ends_in_the_directory_it_began_in(void **state)
 	root = own;
 }
 
+static void test_root_closed_in_the_middle_of_a_look_up_ends_it_first(void **state)
+{
+	static struct seeker seeker;
+	struct root *own = root;
+
+	(void)state;
+	place_make_file(&place, "other/v", text_literal("1"));
+	assert_int_equal(root_open(&root, place_path(&place, "other"), place.proactor), 0);
+	age_root();
+	assert_int_equal(seek(&seeker, "/v"), 0);
+	lookup_cancel(&seeker.lookup);
+	root_close(root);
+	root = own;
+	assert_int_equal(seeker.done_count, 1);
+	assert_int_equal(seeker.lookup.status, 503);
+	assert_int_equal(seeker.lookup.fd, -1);
+}
+
 static void test_missing_root_is_503_logged_once_and_may_come_back(void **state)
 {
 	struct root *own = root;
@@ -814,6 +832,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_one_look_up_serves_all_who_wait),
 	AT_PLACE(test_switched_link_is_followed_by_the_next_look_up),
 	AT_PLACE(test_lookup_ends_in_the_directory_it_began_in),
+	AT_PLACE(test_root_closed_in_the_middle_of_a_look_up_ends_it_first),
 	AT_PLACE(test_missing_root_is_503_logged_once_and_may_come_back),
 	AT_PLACE(test_root_that_is_not_there_does_not_open),
 	AT_PLACE(test_same_root_is_opened_once),

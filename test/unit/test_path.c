@@ -42,6 +42,27 @@ static void test_plain_paths_stay_as_they_are(void **state)
 	assert_path("/~user/a:b@c;d=e,f!$&'()*+", "/~user/a:b@c;d=e,f!$&'()*+");
 }
 
+static void assert_resolved(const char *base, const char *raw, const char *expected)
+{
+	struct buffer path;
+
+	buffer_init(&path, memory, sizeof(memory));
+	buffer_append_string(&path, base);
+	assert_int_equal(path_resolve(&path, text_of(raw)), 0);
+	assert_text(buffer_text(&path), expected);
+}
+
+static void test_relative_paths_are_resolved_from_another(void **state)
+{
+	(void)state;
+	assert_resolved("/a/", "b/c", "/a/b/c");
+	assert_resolved("/a/", "../b", "/b");
+	assert_resolved("/a/", "..", "/");
+	assert_resolved("/a/", "../../../b/", "/b/");
+	assert_resolved("/a b/", "%62//./c", "/a b/b/c");
+	assert_resolved("/", "", "/");
+}
+
 static void test_escapes_are_decoded_once(void **state)
 {
 	(void)state;
@@ -300,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_paths_stay_as_they_are),
+		cmocka_unit_test(test_relative_paths_are_resolved_from_another),
 		cmocka_unit_test(test_escapes_are_decoded_once),
 		cmocka_unit_test(test_broken_escapes_are_refused),
 		cmocka_unit_test(test_encoded_slash_and_nul_are_refused),

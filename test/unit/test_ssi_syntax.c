@@ -155,6 +155,17 @@ static void test_a_directive_has_a_bound(void **state)
 	assert_outline(document, "\n{!2}");
 }
 
+static void test_nothing_of_a_skipped_directive_is_left_for_the_next(void **state)
+{
+	static char document[2 * SSI_DIRECTIVE_LENGTH_MAX];
+
+	(void)state;
+	/* The byte beyond the bound is a backslash in a value. */
+	snprintf(document, sizeof(document), "<!--#a b=\"%0*d\\\"--><!--#a b=\"\"-->",
+		SSI_DIRECTIVE_LENGTH_MAX - 5, 0);
+	assert_outline(document, "{!1}{a b=\"\"}");
+}
+
 static const char DOCUMENT[] = "<html><!-- no --><!--#include virtual=\"/a.html\" -->\n"
 			       "<p><!<!--# echo var=\"X\" default='-->'-->\n<<!--# b c=\"\\\"\" "
 			       "--><!--<!--#d--->x<!--#-->\n<!--# unended=\"";
@@ -348,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_a_quoted_end_is_no_end),
 		cmocka_unit_test(test_a_directive_that_does_not_end_is_told_with_its_line),
 		cmocka_unit_test(test_a_directive_has_a_bound),
+		cmocka_unit_test(test_nothing_of_a_skipped_directive_is_left_for_the_next),
 		cmocka_unit_test(test_every_cut_in_two_finds_the_same),
 		cmocka_unit_test(test_every_seed_of_cuts_finds_the_same),
 		cmocka_unit_test(test_directives_are_a_command_and_parameters),
