@@ -3,7 +3,8 @@
  * An op on a socket is tried when it is submitted; mostly that is the end of it, without epoll
  * having been asked.  If the socket is exhausted the op is parked at its descriptor's record, and
  * tried again when the edge comes.  A descriptor is registered once, edge-triggered, for both
- * directions, when an op of it first parks: no further epoll_ctl(2) until it is closed.
+ * directions, by the first wait that finds an op of it parked: no further epoll_ctl(2) until it is
+ * closed, and none at all for a connection that is over by then.
  *
  * Edges are never lost: an op is parked only after the kernel itself said EAGAIN (or, for a
  * receive, has said so in effect since the last edge), registering reports what is ready already,
@@ -27,35 +28,48 @@
 
 #include "base/metrics.h"
 
-enum { EVENTS_PER_WAIT = 256 };
+enum { EVENTS_PER_WAIT = 256, SKIPPED_TURNS_MAX = 8 };
 
 /* --- try, park, retry --------------------------------------------------------------------- */
 
-/* 0 or a negative errno. */
-static int register_descriptor(
-	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, int fd)
-{
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		.data.fd = fd,
-	};
-
-	if (descriptor->registered)
-		return 0;
-	if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		return -errno;
-	descriptor->registered = true;
-	return 0;
-}
-
 static void park(struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
-	int r = register_descriptor(epoll, descriptor, op->fd);
+	list_append(&descriptor->parked, &op->node);
+	if (descriptor->registered || list_is_linked(&descriptor->node))
+		return;
+	descriptor->fd = op->fd;
+	list_append(&epoll->unregistered, &descriptor->node);
+}
 
-	if (r < 0)
-		op_complete(&epoll->proactor, op, r);
-	else
-		list_append(&descriptor->parked, &op->node);
+static void refuse_parked(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, int error)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&descriptor->parked)))
+		op_complete(&epoll->proactor, container_of(node, struct op, node), error);
+}
+
+/* Before a wait; many a connection was answered and closed by then. */
+static void register_descriptors(struct epoll_proactor *epoll)
+{
+	struct list_node *node;
+
+	while ((node = list_take_first(&epoll->unregistered))) {
+		struct epoll_descriptor *descriptor =
+			container_of(node, struct epoll_descriptor, node);
+		struct epoll_event event = {
+			.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			.data.fd = descriptor->fd,
+		};
+
+		if (list_is_empty(&descriptor->parked))
+			continue; /* cancelled meanwhile */
+		if (epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, descriptor->fd, &event) < 0)
+			refuse_parked(epoll, descriptor, -errno);
+		else
+			descriptor->registered = true;
+	}
 }
 
 static void try_or_keep(
@@ -177,12 +191,16 @@ static void backend_submit(struct proactor *proactor, struct op *op)
 }
 
 /* An op that is still submitted has moved all it could: nothing is in flight that would have to be
- * waited for, but for a file operation that a thread has begun. */
+ * waited for, but for a file operation that a thread has begun.  Who stops accepting leaves
+ * connections behind unseen; the next accept is to ask for them. */
 static void backend_cancel(struct proactor *proactor, struct op *op)
 {
+	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
 	bool is_on_socket = op->kind == OP_ACCEPT || op->kind == OP_RECEIVE ||
 			    op->kind == OP_SEND || op->kind == OP_SENDFILE || op->kind == OP_POLL;
 
+	if (op->kind == OP_ACCEPT)
+		epoll_descriptor_find(&epoll->descriptors, op->fd)->readable = true;
 	if (is_on_socket || pool_withdraw(proactor->pool, op))
 		op_complete(proactor, op, -ECANCELED);
 }
@@ -229,12 +247,15 @@ static int wait_for_events(
 	return count;
 }
 
-/* When done()s are due already, the kernel is asked in every other turn only: a request that is
- * answered at once costs one wait, not two. */
+/* While done()s are due, the kernel is asked now and then only: a request whose every step is done
+ * at once, from the accept or the receive to the close, costs one wait, not one per step. */
 static bool may_skip_wait(struct epoll_proactor *epoll)
 {
-	epoll->skipped = !epoll->skipped && !list_is_empty(&epoll->proactor.completed);
-	return epoll->skipped;
+	bool may = epoll->skipped_count < SKIPPED_TURNS_MAX &&
+		   !list_is_empty(&epoll->proactor.completed);
+
+	epoll->skipped_count = may ? epoll->skipped_count + 1 : 0;
+	return may;
 }
 
 /* 0 or a negative errno. */
@@ -257,8 +278,12 @@ static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
 	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
 	int r = 0;
 
-	if (!may_skip_wait(epoll))
-		r = handle_events(epoll, list_is_empty(&epoll->ready) ? wait_ns_max : 0);
+	if (!may_skip_wait(epoll)) {
+		register_descriptors(epoll);
+		if (!list_is_empty(&epoll->ready) || !list_is_empty(&proactor->completed))
+			wait_ns_max = 0;
+		r = handle_events(epoll, wait_ns_max);
+	}
 	try_ready(epoll);
 	return r;
 }
@@ -321,6 +346,7 @@ int epoll_open(struct proactor **proactor, const struct proactor_options *option
 		free(epoll);
 		return r;
 	}
+	list_init(&epoll->unregistered);
 	list_init(&epoll->ready);
 	epoll_loans_init(epoll, options);
 	epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

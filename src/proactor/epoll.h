@@ -11,10 +11,12 @@
 
 /* What epoll knows of a descriptor.  Edges come once, so they are remembered here. */
 struct epoll_descriptor {
-	struct list parked; /* ops that wait for an edge */
-	bool registered;    /* with the epoll instance; lazily, when the first op parks */
-	bool readable;      /* bytes may be waiting: no receive has seen the end of them since */
-	bool hung_up;       /* the end or an error waits behind them: no edge will come for it */
+	struct list parked;    /* ops that wait for an edge */
+	struct list_node node; /* in epoll->unregistered */
+	int fd;
+	bool registered; /* with the epoll instance; lazily, before a wait with an op parked */
+	bool readable;   /* bytes may be waiting: no receive has seen the end of them since */
+	bool hung_up;    /* the end or an error waits behind them: no edge will come for it */
 };
 
 /* Records by descriptor number, in chunks that never move. */
@@ -27,10 +29,11 @@ struct epoll_proactor {
 	struct proactor proactor;
 	int epoll_fd;
 	bool whole_milliseconds; /* the kernel has no epoll_pwait2(2) */
-	bool skipped;            /* the last turn did not ask the kernel */
+	unsigned skipped_count;  /* turns in a row that did not ask the kernel */
 	struct epoll_descriptor_table descriptors;
-	struct list ready;       /* ops to be tried in the next turn, in this order */
-	struct block_pool loans; /* of receives: loan_count_max at a time */
+	struct list unregistered; /* descriptors whose first op has parked since the last wait */
+	struct list ready;        /* ops to be tried in the next turn, in this order */
+	struct block_pool loans;  /* of receives: loan_count_max at a time */
 	size_t loan_count_max;
 	struct block_pool batches; /* of accepted descriptors */
 	int accepts_per_batch;

@@ -44,6 +44,7 @@ static struct epoll_descriptor *new_chunk(void)
 		return NULL;
 	for (size_t i = 0; i < CHUNK_COUNT; i++) {
 		list_init(&chunk[i].parked);
+		list_node_init(&chunk[i].node);
 		epoll_descriptor_reset(&chunk[i]);
 	}
 	return chunk;
@@ -66,6 +67,7 @@ struct epoll_descriptor *epoll_descriptor_of(struct epoll_descriptor_table *tabl
 void epoll_descriptor_reset(struct epoll_descriptor *descriptor)
 {
 	assert(list_is_empty(&descriptor->parked));
+	list_remove(&descriptor->node);
 	descriptor->registered = false;
 	descriptor->readable = true; /* for all one knows: nobody has tried */
 	descriptor->hung_up = false;

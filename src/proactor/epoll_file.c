@@ -1,6 +1,7 @@
 /* File operations of the epoll backend: a thread of the pool makes the system call, since a disk
  * has no readiness to wait for.  Before that, a short read or an open is tried in a way that never
- * waits for a disk: what the kernel has in memory costs less than waking a thread.
+ * waits for a disk: what the kernel has in memory costs less than waking a thread.  What is asked
+ * of an open file by fstat(2) always is in memory.
  *
  * The run functions run on those threads and touch nothing but their op: no metrics, no lists.
  * Interrupted calls are repeated although the threads block every signal, because a debugger or a
@@ -29,11 +30,6 @@ static int64_t run_open(struct op *op)
 {
 	return uninterrupted(
 		syscall(SYS_openat2, op->fd, op->open.path, &op->open.how, sizeof(op->open.how)));
-}
-
-static int64_t run_stat(struct op *op)
-{
-	return uninterrupted(fstat(op->fd, op->stat.stat));
 }
 
 static int64_t run_read(struct op *op)
@@ -98,7 +94,6 @@ static int64_t run_unlink(struct op *op)
 
 static pool_run_fn *const run_functions[] = {
 	[OP_OPEN] = run_open,
-	[OP_STAT] = run_stat,
 	[OP_READ] = run_read,
 	[OP_WRITE] = run_write,
 	[OP_FSYNC] = run_fsync,
@@ -145,10 +140,19 @@ static bool try_cached(struct proactor *proactor, struct op *op)
 	return result >= 0;
 }
 
+static void stat_now(struct proactor *proactor, struct op *op)
+{
+	op_complete(proactor, op, uninterrupted(fstat(op->fd, op->stat.stat)));
+}
+
 void epoll_submit_file(struct proactor *proactor, struct op *op)
 {
 	int r;
 
+	if (op->kind == OP_STAT) {
+		stat_now(proactor, op);
+		return;
+	}
 	if (try_cached(proactor, op))
 		return;
 	r = pool_submit(proactor->pool, op, run_functions[op->kind]);

@@ -9,6 +9,8 @@
  * that come later make an edge; the end of the stream makes one too unless it was reported
  * already, hence descriptor.hung_up.
  *
+ * An accept, likewise, that ended with the backlog empty is followed by one that waits for an edge.
+ *
  * What is received lies in a loan from a bounded pool until done() has returned; when all are out,
  * the op goes on in the next turn, when all are back.
  *
@@ -94,15 +96,20 @@ static int accept_batch(int listener, int tries_max, int *fds, size_t *count)
 	return error;
 }
 
-static enum outcome try_accept(struct epoll_proactor *epoll, struct op *op)
+static enum outcome try_accept(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
-	int *fds = block_pool_take(&epoll->batches);
 	size_t count = 0;
+	int *fds;
 	int error;
 
+	if (!descriptor->readable)
+		return OUTCOME_BLOCKED;
+	fds = block_pool_take(&epoll->batches);
 	if (!fds)
 		return end(epoll, op, -ENOMEM);
 	error = accept_batch(op->fd, epoll->accepts_per_batch, fds, &count);
+	descriptor->readable = error != EAGAIN;
 	if (count > 0) {
 		op->accept.fds = fds;
 		return end(epoll, op, (int64_t)count);
@@ -271,7 +278,7 @@ enum outcome epoll_try(
 	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
 {
 	if (op->kind == OP_ACCEPT)
-		return try_accept(epoll, op);
+		return try_accept(epoll, descriptor, op);
 	if (op->kind == OP_RECEIVE)
 		return try_receive(epoll, descriptor, op);
 	if (op->kind == OP_SEND)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,7 +25,7 @@
 
 #include "base/metrics.h"
 #include "base/owned.h"
-#include "proactor/backend.h"
+#include "proactor/epoll.h"
 
 /* An op, and what was seen of it in done(). */
 struct observed {
@@ -33,6 +34,7 @@ struct observed {
 	int64_t result;
 	size_t length;
 	char first_byte;
+	int fd; /* the first that was accepted */
 };
 
 static unsigned done_order;
@@ -45,6 +47,8 @@ static void observe(struct proactor *proactor, struct op *op)
 	done_order++;
 	observed->done_count++;
 	observed->result = op->result;
+	if (op->kind == OP_ACCEPT && op->result > 0)
+		observed->fd = op->accept.fds[0];
 	if (op->kind == OP_RECEIVE && op->result > 0) {
 		observed->length = op->receive.loan.length;
 		observed->first_byte = op->receive.loan.bytes[0];
@@ -170,6 +174,81 @@ static void test_drained_socket_is_not_asked_again_before_an_edge(void **state)
 	assert_int_equal(receive.first_byte, 'c');
 	close(fds[1]);
 	close_by_op(proactor, fds[0]);
+	proactor_free(proactor);
+}
+
+/* Receives, finds the socket drained, is cancelled and closed: all that without the kernel having
+ * been asked for events. */
+static void test_connection_that_is_over_before_a_wait_is_never_registered(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
+	uint64_t enters = metrics->values[METRIC_ENTERS];
+	struct observed receive;
+	int fds[2];
+
+	(void)state;
+	open_pair(fds);
+	observed_init(&receive);
+	assert_int_equal(write(fds[1], "a", 1), 1);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	turn_until_done(proactor, &receive);
+	proactor_receive(proactor, &receive.op, fds[0]);
+	assert_false(list_is_empty(&epoll->unregistered));
+	proactor_cancel(proactor, &receive.op);
+	turn_until_done(proactor, &receive);
+	close_by_op(proactor, fds[0]);
+	assert_true(list_is_empty(&epoll->unregistered));
+	assert_int_equal(metrics->values[METRIC_ENTERS], enters);
+	close(fds[1]);
+	proactor_free(proactor);
+}
+
+static int listen_locally(struct sockaddr_in *address)
+{
+	socklen_t size = sizeof(*address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(listener, (struct sockaddr *)address, size), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)address, &size), 0);
+	return listener;
+}
+
+static int connect_to(const struct sockaddr_in *address)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof(*address)), 0);
+	return fd;
+}
+
+/* An emptied backlog is not asked before an edge, unless an accept was cancelled: then nobody may
+ * have looked at the edge. */
+static void test_accept_after_a_cancelled_one_asks_at_once(void **state)
+{
+	struct proactor *proactor = open_default();
+	struct observed accept;
+	struct sockaddr_in address;
+	int listener = listen_locally(&address), client;
+
+	(void)state;
+	observed_init(&accept);
+	proactor_accept(proactor, &accept.op, listener);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	client = connect_to(&address);
+	proactor_cancel(proactor, &accept.op);
+	turn_until_done(proactor, &accept);
+	assert_int_equal(accept.result, -ECANCELED);
+	proactor_accept(proactor, &accept.op, listener);
+	proactor_cancel(proactor, &accept.op);
+	turn_until_done(proactor, &accept);
+	assert_int_equal(accept.result, 1);
+	close_by_op(proactor, accept.fd);
+	close(client);
+	close_by_op(proactor, listener);
 	proactor_free(proactor);
 }
 
@@ -510,6 +589,8 @@ int main(void)
 		cmocka_unit_test(test_edge_while_nobody_is_parked_is_remembered),
 		cmocka_unit_test(test_end_that_came_with_the_last_bytes_is_seen),
 		cmocka_unit_test(test_drained_socket_is_not_asked_again_before_an_edge),
+		cmocka_unit_test(test_connection_that_is_over_before_a_wait_is_never_registered),
+		cmocka_unit_test(test_accept_after_a_cancelled_one_asks_at_once),
 		cmocka_unit_test(test_descriptor_number_reused_within_a_turn_starts_afresh),
 		cmocka_unit_test(test_closed_descriptor_with_a_duplicate_makes_no_events),
 		cmocka_unit_test(test_receives_beyond_the_loans_come_in_later_turns),
