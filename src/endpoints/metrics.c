@@ -33,6 +33,8 @@ static const struct family counters[] = {
 	{ METRIC_COMPRESSIONS_SKIPPED, "ringlet_compressions_skipped_total" },
 	{ METRIC_COMPRESSION_BYTES_IN, "ringlet_compression_in_bytes_total" },
 	{ METRIC_COMPRESSION_BYTES_OUT, "ringlet_compression_out_bytes_total" },
+	{ METRIC_SSI_DIRECTIVES, "ringlet_ssi_directives_total" },
+	{ METRIC_SSI_ERRORS, "ringlet_ssi_errors_total" },
 	{ METRIC_LOG_LINES_DROPPED, "ringlet_log_lines_dropped_total" },
 	{ METRIC_CACHE_HITS, "ringlet_cache_hits_total" },
 	{ METRIC_CACHE_MISSES, "ringlet_cache_misses_total" },

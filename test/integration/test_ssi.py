@@ -162,6 +162,13 @@ class Includes(unittest.TestCase):
         size = len(b'1<!--#include virtual="/d/inner.html" -->2')
         self.assertEqual(self.body("/page.html"), b"1(%d)2" % size)
 
+    def test_files_that_change_are_read_anew(self):
+        for version in (b"one", b"another", b"third"):
+            self.write("inner.html", b"inner " + version)
+            self.write("page.html", version + b' <!--#include file="inner.html" -->')
+            for _ in range(3):
+                self.assertEqual(self.body("/page.html"), version + b" inner " + version)
+
     def test_large_files_are_included_whole(self):
         content = harness.pattern_bytes(3 * MIB)
         self.write("large.bin", content)
