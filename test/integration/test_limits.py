@@ -220,6 +220,30 @@ class Limits(Case):
         harness.wait_until(lambda: self.coding_of(100) == "gzip")
 
 
+class Constants(Case):
+    """Bounds that no setting moves."""
+
+    def test_hundred_fields_are_served_and_one_more_is_431(self):
+        self.serve()
+        for count, status in ((99, 200), (100, 431)):
+            client = self.connect()
+            client.send(client.head("GET", "/ping", [("A", "b")] * count))  # and Host
+            self.assertEqual(client.response().status, status)
+
+    def test_path_of_4096_bytes_is_looked_for_and_a_longer_one_is_414(self):
+        self.serve()
+        client = self.connect()
+        for length, status in ((4096, 404), (4097, 414)):
+            self.assertEqual(client.get("/" + "a/" * 2000 + "a" * (length - 4001)).status, status)
+
+    def test_unwanted_body_of_64_kib_is_read_past_and_a_longer_one_closes(self):
+        self.serve()
+        for length, connection in ((64 * KIB, None), (64 * KIB + 1, "close")):
+            client = self.connect()
+            client.send(client.head("POST", "/ping", {"Content-Length": length}))
+            self.assertEqual(client.response().field("Connection"), connection)
+
+
 class Timeouts(Case):
     """Clients have two ticks; where they may take longer, they show it by taking three."""
 
