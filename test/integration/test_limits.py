@@ -2,8 +2,9 @@
 over it, and a limit without such a pair is found here, too.
 
 A case is named for its setting, test_SETTING_just_under_… and test_SETTING_just_over_…; those of
-`timeouts` are called header_timeout and so on.  Time is the server's own: `tick()` waits until it
-closes a connection that is silent, for half the time that the clients at hand are allowed."""
+`timeouts` are called header_timeout and so on, those of `cache` cache_entries.  Time is the
+server's own: `tick()` waits until it closes a connection that is silent, for half the time that the
+clients at hand are allowed."""
 
 import os
 import pathlib
@@ -220,6 +221,65 @@ class Limits(Case):
         harness.wait_until(lambda: self.coding_of(100) == "gzip")
 
 
+    def serve_cached(self, setting, *lengths):
+        """Files that were written long ago, each named by its place."""
+        self.serve(f"cache {{ {setting} }}")
+        for i, length in enumerate(lengths):
+            path = self.server.write(f"{i}", b"x" * length)
+            os.utime(path, (1e9, 1e9))
+
+    def cached(self, name):
+        return self.server.stats()["cache"][f"cache_{name}"]
+
+    def get_files(self, *names):
+        client = self.connect()
+        for name in names:
+            self.assertEqual(client.get(f"/{name}").status, 200)
+
+    def await_in_memory(self, length, *names):
+        """A file comes into memory when it is asked for again."""
+        def ask():
+            self.get_files(*names)
+            return self.cached("bytes") == length
+        harness.wait_until(ask)
+
+    def test_cache_max_file_just_under_is_kept_in_memory(self):
+        self.serve_cached("max_file = 1K", KIB)
+        self.await_in_memory(KIB, 0)
+        self.assertEqual(self.cached("descriptors"), 0)
+
+    def test_cache_max_file_just_over_is_kept_open(self):
+        self.serve_cached("max_file = 1K", KIB + 1, 1)
+        self.await_in_memory(1, 0, 1)
+        self.get_files(0)
+        self.assertEqual((self.cached("bytes"), self.cached("descriptors")), (1, 1))
+
+    def test_cache_bytes_just_under_are_kept_together(self):
+        self.serve_cached("bytes = 2K", KIB, KIB)
+        self.await_in_memory(2 * KIB, 0, 1)
+        self.assertEqual(self.server.counter("cache_evictions"), 0)
+
+    def test_cache_bytes_just_over_drive_the_oldest_out(self):
+        self.serve_cached("bytes = 2K", KIB, KIB, 1)
+        self.await_in_memory(2 * KIB, 0, 1)
+        self.await_in_memory(KIB + 1, 2)
+
+    def test_cache_entries_just_under_are_all_known(self):
+        self.serve_cached("entries = 4", 1, 1, 1, 1)
+        self.get_files(0, 1, 2, 3)
+        before = self.server.counter("cache_hits")
+        self.get_files(0, 1, 2, 3)
+        self.assertEqual(self.server.counter("cache_hits"), before + 4)
+
+    def test_cache_entries_just_over_drive_the_oldest_out(self):
+        self.serve_cached("entries = 4", 1, 1, 1, 1, 1)
+        self.get_files(0, 1, 2, 3)
+        self.assertEqual(self.server.counter("cache_evictions"), 0)
+        self.get_files(4)
+        self.assertEqual(self.server.counter("cache_evictions"), 1)
+        self.assertEqual(self.cached("entries"), 4)
+
+
 class Constants(Case):
     """Bounds that no setting moves."""
 
@@ -378,19 +438,21 @@ class Timeouts(Case):
 class Everything(unittest.TestCase):
     """Settings are taken from the program's own description of itself."""
 
+    # What the names of cases make of a section's settings; "{}" of those that are not named here.
+    CALLED = {"timeouts": "{}_timeout", "cache": "cache_{}"}
+
     def quantities(self):
-        """Pairs of the section's title and the name of a setting that is a size, time or number."""
-        section = ""
+        """What cases call the settings that are a size, a time or a number."""
+        called = "{}"
         for line in harness.run("--help-config=markdown").stdout.splitlines():
-            if match := re.match(r"#+ (.*)", line):
-                section = match[1]
+            if match := re.match(r"#+ `?(\w+)", line):
+                called = self.CALLED.get(match[1], "{}")
             elif match := re.match(r"\| `(\w+)` \| a (size|time|whole) ", line):
-                yield section, match[1]
+                yield called.format(match[1])
 
     def test_every_limit_has_a_case_on_either_side_of_it(self):
         cases = [name for each in (Limits, Timeouts) for name in dir(each)]
-        limits = {name + "_timeout" * section.startswith("`timeouts")
-                  for section, name in self.quantities() if name not in NO_LIMITS}
+        limits = set(self.quantities()) - set(NO_LIMITS)
         self.assertLessEqual({"header_timeout", "store_bytes"}, limits)
         missing = [f"{name}: no client goes just {side} it"
                    for name in sorted(limits) for side in ("under", "over")
@@ -398,7 +460,7 @@ class Everything(unittest.TestCase):
         self.assertEqual(missing, [], "add cases, or say in NO_LIMITS what else it is")
 
     def test_what_is_no_limit_exists(self):
-        self.assertLessEqual(set(NO_LIMITS), {name for _, name in self.quantities()})
+        self.assertLessEqual(set(NO_LIMITS), set(self.quantities()))
 
 
 if __name__ == "__main__":
