@@ -189,6 +189,7 @@ void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ss
 	lookup->dot_files = ssi->dot_files;
 	lookup->wants_directory = false;
 	lookup->is_quiet = true;
+	lookup->notes_links = false;
 	lookup->done = looked_up;
 	ssi->found = found;
 	ssi->is_looking = lookup_start(lookup, path) == 0;
