@@ -248,7 +248,7 @@ class Files(Case):
                 self.assertEqual(server.get("/empty/").status, 403)
                 for target in ("/plain/x", "/gone/x"):
                     self.assertEqual(server.get(target).status, 404)
-                self.assertNotRegex(server.stderr, r" 404 .*app")
+                self.assertNotRegex(server.stderr, r" 404 .*/app\.html")
 
     def test_errors_have_pages_and_keep_their_status(self):
         for endpoint in ("static", "dynamic"):
