@@ -10,7 +10,6 @@
  * It prints "watching" when nothing escapes it any more, then where it killed.  If it ends before,
  * the process goes on untraced. */
 #include <dirent.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
