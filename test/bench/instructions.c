@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "endpoints/registry.h"
+#include "files/cache.h"
 #include "http1/service.h"
 #include "proactor/simulated.h"
 
@@ -116,6 +117,11 @@ static void open_server(void)
 	static const char *const PINGS[] = { "/ping", "/api/v1", "/download", "/stats" };
 	struct site *site;
 
+	cache_limit(&(struct cache_limits){ .entry_count_max = 1000,
+		.descriptor_count_max = 100,
+		.byte_count_max = 1 << 20,
+		.file_length_max = 1 << 16,
+		.directory_count_max = 1000 });
 	must(simulated_open(&proactor, &(struct simulated_options){ 0 }) == 0, "simulated");
 	make_file();
 	router_init(&router);
