@@ -42,16 +42,11 @@ size_t text_find(struct text text, char byte)
 	return found ? (size_t)(found - text.bytes) : text.length;
 }
 
-static bool is_blank(char byte)
+struct text text_without_blanks(struct text text)
 {
-	return byte == ' ' || byte == '\t';
-}
-
-struct text text_trim(struct text text)
-{
-	while (text.length > 0 && is_blank(text.bytes[0]))
+	while (text.length > 0 && text_is_blank(text.bytes[0]))
 		text = text_from(text, 1);
-	while (text.length > 0 && is_blank(text.bytes[text.length - 1]))
+	while (text.length > 0 && text_is_blank(text.bytes[text.length - 1]))
 		text.length--;
 	return text;
 }

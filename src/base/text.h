@@ -46,8 +46,22 @@ static inline struct text text_first(struct text text, size_t length)
 /* Index of the first `byte`, or text.length when there is none. */
 size_t text_find(struct text text, char byte);
 
-/* Without the spaces and tabs at either end (OWS, RFC 9110 §5.6.3). */
-struct text text_trim(struct text text);
+static inline bool text_is_blank(char byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* Without the spaces and tabs at either end (OWS, RFC 9110 §5.6.3).  Every field's value comes by
+ * here, and hardly any has blanks left: only one that has is worth a call. */
+struct text text_without_blanks(struct text text);
+
+static inline struct text text_trim(struct text text)
+{
+	if (text.length == 0 ||
+		(!text_is_blank(text.bytes[0]) && !text_is_blank(text.bytes[text.length - 1])))
+		return text;
+	return text_without_blanks(text);
+}
 
 /* Decimal digits only, the whole text, no sign: 0, -EINVAL (also when empty) or -ERANGE. */
 int text_to_number(uint64_t *number, struct text text);

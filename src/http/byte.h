@@ -59,6 +59,10 @@ static inline size_t byte_field_value_run(struct text text)
 
 	while (text.length - length >= 8 && !byte_any_control(text.bytes + length))
 		length += 8;
+	/* The last eight, some of which were seen already. */
+	if (length > 0 && text.length - length < 8 &&
+		!byte_any_control(text.bytes + text.length - 8))
+		return text.length;
 	while (length < text.length && byte_is_field_value(text.bytes[length]))
 		length++;
 	return length;

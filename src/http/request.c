@@ -23,7 +23,8 @@ const struct field *request_field_after(
 
 	for (const struct field *field = previous ? previous + 1 : request->fields; field < end;
 		field++) {
-		if (text_equal_ignoring_case(field->name, name))
+		if (field->name.length == name.length &&
+			text_equal_ignoring_case(field->name, name))
 			return field;
 	}
 	return NULL;
