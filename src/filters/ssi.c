@@ -181,18 +181,8 @@ static void looked_up(struct lookup *lookup)
 
 void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ssi))
 {
-	struct lookup *lookup = &ssi->lookup;
-
-	lookup->root = ssi->root;
-	lookup->index = NULL;
-	lookup->index_count = 0;
-	lookup->dot_files = ssi->dot_files;
-	lookup->wants_directory = false;
-	lookup->is_quiet = true;
-	lookup->notes_links = false;
-	lookup->done = looked_up;
 	ssi->found = found;
-	ssi->is_looking = lookup_start(lookup, path) == 0;
+	ssi->is_looking = lookup_start(&ssi->lookup, path) == 0;
 	if (!ssi->is_looking)
 		fail_lookup(ssi);
 }
@@ -451,7 +441,13 @@ static struct ssi *ssi_new(const struct filter_context *context)
 	ssi->source = (struct body_source){ .produce = produce, .release = release };
 	ssi->proactor = context->exchange->proactor;
 	ssi->root = context->root;
-	ssi->dot_files = context->dot_files;
+	/* Whatever else a lookup may be told is not for us. */
+	ssi->lookup = (struct lookup){
+		.root = context->root,
+		.dot_files = context->dot_files,
+		.is_quiet = true,
+		.done = looked_up,
+	};
 	ssi->document = NULL;
 	ssi->depth = ssi->include_count = 0;
 	ssi->value = ssi->output = ssi->text = (struct text){ NULL, 0 };

@@ -40,7 +40,6 @@ struct ssi {
 	struct body_source source;
 	struct proactor *proactor;
 	struct root *root;
-	bool dot_files;
 	struct ssi_request *request;
 	struct document *document; /* the innermost */
 	unsigned depth, include_count;
