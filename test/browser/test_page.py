@@ -285,6 +285,7 @@ class ThePage(unittest.TestCase):
 
     def test_every_page_and_drawing_keeps_to_the_policy(self):
         """Content-Security-Policy of the sample: what breaks it is said on the console"""
+        self.expected_failures = [r"/favicon\.ico .* 404"]  # a drawing names no icon
         with self.serving() as server:
             files = [file for file in sorted(WWW.rglob("*")) if file.suffix in (".html", ".svg")]
             self.assertGreater(len(files), 5)
