@@ -362,7 +362,17 @@ static bool has_option_that_is_no_token(case_of difference)
 
 static bool is_old_and_asks_for_both(case_of difference)
 {
-	return difference->theirs->minor == 0 && !difference->ours->keep_alive;
+	struct text rest = value_of(difference, "connection");
+	bool close_seen = false, keep_seen = false;
+
+	while (rest.length > 0) {
+		struct text option = text_trim(text_first(rest, text_find(rest, ',')));
+
+		close_seen |= text_equal_ignoring_case(option, text_literal("close"));
+		keep_seen |= text_equal_ignoring_case(option, text_literal("keep-alive"));
+		rest = text_from(rest, text_find(rest, ',') + 1);
+	}
+	return difference->theirs->minor == 0 && close_seen && keep_seen;
 }
 
 /* Some field's name goes on behind "Transfer-Encoding". */
