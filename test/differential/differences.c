@@ -1,15 +1,13 @@
 /* The table of deliberate differences.
  *
  * Each entry says of what kind a difference is, where Ringlet refuses also by which words, and has
- * a predicate that looks for the cause in the bytes themselves, not in what a parser thinks of
- * them. differential.c wants exactly one entry for every difference and at least one difference for
- * every entry. */
+ * a predicate that looks for the cause in the bytes, or in what the other parser made of them.  The
+ * first entry that fits counts.  differential.c wants one for every difference, and a difference
+ * for every one. */
 #include "differences.h"
 
 #include "http/byte.h"
 #include "http/path.h"
-
-typedef const struct difference *const case_of;
 
 /* --- bytes -------------------------------------------------------------------------------- */
 
@@ -33,7 +31,7 @@ static bool has_lonely(struct text text, char first, char second)
 	return false;
 }
 
-static bool has_bare_lf(case_of difference)
+static bool has_bare_lf(const struct difference *difference)
 {
 	struct text bytes = difference->bytes;
 
@@ -44,53 +42,53 @@ static bool has_bare_lf(case_of difference)
 	return false;
 }
 
-static bool has_bare_cr(case_of difference)
+static bool has_bare_cr(const struct difference *difference)
 {
 	return has_lonely(difference->bytes, '\r', '\n');
 }
 
-static bool has_nul(case_of difference)
+static bool has_nul(const struct difference *difference)
 {
 	return contains(difference->bytes, text_literal("\0"));
 }
 
-static bool has_folded_line(case_of difference)
+static bool has_folded_line(const struct difference *difference)
 {
 	return contains(difference->bytes, text_literal("\r\n ")) ||
 	       contains(difference->bytes, text_literal("\r\n\t"));
 }
 
 /* Without the one empty line that both skip. */
-static struct text from_request_line(case_of difference)
+static struct text from_request_line(const struct difference *difference)
 {
 	size_t skipped = text_starts_with(difference->bytes, text_literal("\r\n")) ? 2 : 0;
 
 	return text_from(difference->bytes, skipped);
 }
 
-static struct text request_line(case_of difference)
+static struct text request_line(const struct difference *difference)
 {
 	struct text line = from_request_line(difference);
 
 	return text_first(line, text_find(line, '\r'));
 }
 
-static bool begins_with_empty_lines(case_of difference)
+static bool begins_with_empty_lines(const struct difference *difference)
 {
 	return text_starts_with(difference->bytes, text_literal("\r\n\r\n"));
 }
 
-static bool begins_with_cr(case_of difference)
+static bool begins_with_cr(const struct difference *difference)
 {
 	return text_starts_with(from_request_line(difference), text_literal("\r"));
 }
 
-static bool has_two_spaces(case_of difference)
+static bool has_two_spaces(const struct difference *difference)
 {
 	return contains(request_line(difference), text_literal("  "));
 }
 
-static bool has_no_version(case_of difference)
+static bool has_no_version(const struct difference *difference)
 {
 	struct text line = request_line(difference);
 	struct text target = text_from(line, text_find(line, ' ') + 1);
@@ -98,18 +96,18 @@ static bool has_no_version(case_of difference)
 	return text_find(target, ' ') == target.length;
 }
 
-static bool has_misspelt_version(case_of difference)
+static bool has_misspelt_version(const struct difference *difference)
 {
 	return !contains(request_line(difference), text_literal(" HTTP/"));
 }
 
-static bool is_chunked(case_of difference)
+static bool is_chunked(const struct difference *difference)
 {
 	return difference->ours->content_length == REQUEST_LENGTH_CHUNKED;
 }
 
 /* Is there a line in which a space comes before the colon? */
-static bool has_blank_before_colon(case_of difference)
+static bool has_blank_before_colon(const struct difference *difference)
 {
 	struct text rest = text_from(difference->bytes, text_find(difference->bytes, '\n') + 1);
 
@@ -123,12 +121,12 @@ static bool has_blank_before_colon(case_of difference)
 	return false;
 }
 
-static bool is_icecast(case_of difference)
+static bool is_icecast(const struct difference *difference)
 {
 	return contains(request_line(difference), text_literal(" ICE/"));
 }
 
-static bool names_other_major_version(case_of difference)
+static bool names_other_major_version(const struct difference *difference)
 {
 	struct text line = request_line(difference);
 
@@ -136,7 +134,7 @@ static bool names_other_major_version(case_of difference)
 }
 
 /* The byte of the target that the run of allowed bytes ends at. */
-static char first_odd_byte_of_target(case_of difference)
+static char first_odd_byte_of_target(const struct difference *difference)
 {
 	struct text rest = request_line(difference);
 
@@ -147,12 +145,12 @@ static char first_odd_byte_of_target(case_of difference)
 	return rest.length > 0 ? rest.bytes[0] : ' ';
 }
 
-static bool target_has_fragment(case_of difference)
+static bool target_has_fragment(const struct difference *difference)
 {
 	return first_odd_byte_of_target(difference) == '#';
 }
 
-static bool target_has_lenient_byte(case_of difference)
+static bool target_has_lenient_byte(const struct difference *difference)
 {
 	char byte = first_odd_byte_of_target(difference);
 
@@ -171,7 +169,7 @@ static unsigned count_fields(const struct reading_message *message, const char *
 }
 
 /* Of the first field of that name, as the library has it. */
-static struct text value_of(case_of difference, const char *name)
+static struct text value_of(const struct difference *difference, const char *name)
 {
 	const struct reading_message *message = difference->theirs;
 
@@ -182,43 +180,43 @@ static struct text value_of(case_of difference, const char *name)
 	return (struct text){ 0 };
 }
 
-static bool has_invalid_host(case_of difference)
+static bool has_invalid_host(const struct difference *difference)
 {
 	return count_fields(difference->theirs, "host") > 0 &&
 	       !library_knows_host(value_of(difference, "host"));
 }
 
-static bool has_two_hosts(case_of difference)
+static bool has_two_hosts(const struct difference *difference)
 {
 	return count_fields(difference->theirs, "host") > 1;
 }
 
-static bool has_no_host(case_of difference)
+static bool has_no_host(const struct difference *difference)
 {
 	return count_fields(difference->theirs, "host") == 0;
 }
 
-static bool has_invalid_authority(case_of difference)
+static bool has_invalid_authority(const struct difference *difference)
 {
 	return !difference->theirs->target_is_good;
 }
 
-static bool has_other_expectation(case_of difference)
+static bool has_other_expectation(const struct difference *difference)
 {
 	return count_fields(difference->theirs, "expect") > 0;
 }
 
-static bool has_empty_length(case_of difference)
+static bool has_empty_length(const struct difference *difference)
 {
 	return has_folded_line(difference) || value_of(difference, "content-length").length == 0;
 }
 
-static bool has_long_length(case_of difference)
+static bool has_long_length(const struct difference *difference)
 {
 	return value_of(difference, "content-length").length > 18;
 }
 
-static bool has_coding_list(case_of difference)
+static bool has_coding_list(const struct difference *difference)
 {
 	const struct reading_message *message = difference->theirs;
 
@@ -233,45 +231,45 @@ static bool has_coding_list(case_of difference)
 	return false;
 }
 
-static bool has_empty_coding(case_of difference)
+static bool has_empty_coding(const struct difference *difference)
 {
 	return has_coding_list(difference) || has_folded_line(difference) ||
 	       value_of(difference, "transfer-encoding").length == 0;
 }
 
-static bool has_two_codings(case_of difference)
+static bool has_two_codings(const struct difference *difference)
 {
 	return has_coding_list(difference) ||
 	       count_fields(difference->theirs, "transfer-encoding") > 1;
 }
 
-static bool has_coding(case_of difference)
+static bool has_coding(const struct difference *difference)
 {
 	return count_fields(difference->theirs, "transfer-encoding") > 0;
 }
 
-static bool has_too_many_fields(case_of difference)
+static bool has_too_many_fields(const struct difference *difference)
 {
 	return difference->theirs->field_count >= REQUEST_FIELDS_MAX;
 }
 
-static bool has_unlisted_method(case_of difference)
+static bool has_unlisted_method(const struct difference *difference)
 {
 	return !library_knows_method(difference->ours->method);
 }
 
-static bool head_is_incomplete(case_of difference)
+static bool head_is_incomplete(const struct difference *difference)
 {
 	return !contains(from_request_line(difference), text_literal("\r\n\r\n"));
 }
 
-static bool is_connect(case_of difference)
+static bool is_connect(const struct difference *difference)
 {
 	return text_equal(difference->ours->method, text_literal("CONNECT"));
 }
 
 /* Neither origin-form nor "*" nor "http://…": the router answers 400, since there is no path. */
-static bool has_no_path(case_of difference)
+static bool has_no_path(const struct difference *difference)
 {
 	static const struct text HTTP = TEXT("http://"), ASTERISK = TEXT("*");
 	char memory[256];
@@ -284,13 +282,13 @@ static bool has_no_path(case_of difference)
 	       !text_equal_ignoring_case(text_first(target, HTTP.length), HTTP);
 }
 
-static bool has_later_minor_version(case_of difference)
+static bool has_later_minor_version(const struct difference *difference)
 {
 	return difference->theirs->major == 1 && difference->theirs->minor > 1;
 }
 
 /* Is there a line that ends in blanks, a tab among them? */
-static bool has_tab_behind_value(case_of difference)
+static bool has_tab_behind_value(const struct difference *difference)
 {
 	bool tab_seen = false;
 
@@ -304,20 +302,20 @@ static bool has_tab_behind_value(case_of difference)
 	return false;
 }
 
-static bool has_tab_before_extension(case_of difference)
+static bool has_tab_before_extension(const struct difference *difference)
 {
 	return contains(difference->bytes, text_literal("\t;")) ||
 	       contains(difference->bytes, text_literal("\t ;"));
 }
 
-static bool has_tab_in_connection(case_of difference)
+static bool has_tab_in_connection(const struct difference *difference)
 {
 	struct text value = value_of(difference, "connection");
 
 	return has_tab_behind_value(difference) || text_find(value, '\t') < value.length;
 }
 
-static bool has_empty_option(case_of difference)
+static bool has_empty_option(const struct difference *difference)
 {
 	struct text options = value_of(difference, "connection");
 
@@ -331,7 +329,7 @@ static bool begins_option(struct text text, const char *option)
 	       text_equal_ignoring_case(text, text_first(text_of(option), text.length));
 }
 
-static bool has_unfinished_option(case_of difference)
+static bool has_unfinished_option(const struct difference *difference)
 {
 	struct text rest = value_of(difference, "connection");
 
@@ -347,7 +345,7 @@ static bool has_unfinished_option(case_of difference)
 	return false;
 }
 
-static bool has_option_that_is_no_token(case_of difference)
+static bool has_option_that_is_no_token(const struct difference *difference)
 {
 	struct text options = value_of(difference, "connection");
 
@@ -360,7 +358,7 @@ static bool has_option_that_is_no_token(case_of difference)
 	return false;
 }
 
-static bool is_old_and_asks_for_both(case_of difference)
+static bool is_old_and_asks_for_both(const struct difference *difference)
 {
 	struct text rest = value_of(difference, "connection");
 	bool close_seen = false, keep_seen = false;
@@ -376,7 +374,7 @@ static bool is_old_and_asks_for_both(case_of difference)
 }
 
 /* Some field's name goes on behind "Transfer-Encoding". */
-static bool has_longer_name(case_of difference)
+static bool has_longer_name(const struct difference *difference)
 {
 	static const struct text NAME = TEXT("Transfer-Encoding");
 
@@ -391,7 +389,7 @@ static bool has_longer_name(case_of difference)
 }
 
 /* Behind a colon, and blanks. */
-static bool value_begins_with_control_byte(case_of difference)
+static bool value_begins_with_control_byte(const struct difference *difference)
 {
 	struct text rest = difference->bytes;
 
@@ -407,52 +405,52 @@ static bool value_begins_with_control_byte(case_of difference)
 
 /* --- bodies ------------------------------------------------------------------------------- */
 
-static char refused_byte(case_of difference)
+static char refused_byte(const struct difference *difference)
 {
 	return difference->at < difference->bytes.length ? difference->bytes.bytes[difference->at]
 							 : '\0';
 }
 
-static bool follows_cr(case_of difference)
+static bool follows_cr(const struct difference *difference)
 {
 	return difference->at > 0 && difference->bytes.bytes[difference->at - 1] == '\r';
 }
 
-static bool body_has_bare_cr(case_of difference)
+static bool body_has_bare_cr(const struct difference *difference)
 {
 	return follows_cr(difference) && refused_byte(difference) != '\n';
 }
 
-static bool body_has_bare_lf(case_of difference)
+static bool body_has_bare_lf(const struct difference *difference)
 {
 	return !follows_cr(difference) && refused_byte(difference) == '\n';
 }
 
-static bool body_has_control_byte(case_of difference)
+static bool body_has_control_byte(const struct difference *difference)
 {
 	return !follows_cr(difference) && refused_byte(difference) != '\n' &&
 	       !byte_is_field_value(refused_byte(difference));
 }
 
-static bool body_has_folded_trailer(case_of difference)
+static bool body_has_folded_trailer(const struct difference *difference)
 {
 	char byte = refused_byte(difference);
 
 	return difference->bytes.bytes[difference->at - 1] == '\n' && (byte == ' ' || byte == '\t');
 }
 
-static bool trailer_has_blank_before_colon(case_of difference)
+static bool trailer_has_blank_before_colon(const struct difference *difference)
 {
 	return !body_has_folded_trailer(difference) && refused_byte(difference) == ' ';
 }
 
-static bool chunk_has_no_end(case_of difference)
+static bool chunk_has_no_end(const struct difference *difference)
 {
 	return refused_byte(difference) != '\r' || follows_cr(difference);
 }
 
 /* The line of the refused byte, up to it and without what ends it. */
-static struct text refused_line(case_of difference)
+static struct text refused_line(const struct difference *difference)
 {
 	struct text line = text_first(difference->bytes, difference->at - follows_cr(difference));
 	size_t start = line.length;
@@ -462,7 +460,7 @@ static struct text refused_line(case_of difference)
 	return text_from(line, start);
 }
 
-static bool body_has_blank_behind_size(case_of difference)
+static bool body_has_blank_behind_size(const struct difference *difference)
 {
 	struct text line = refused_line(difference);
 	char last = line.length > 0 ? line.bytes[line.length - 1] : '0';
@@ -471,13 +469,13 @@ static bool body_has_blank_behind_size(case_of difference)
 	       (last == ' ' || last == '\t');
 }
 
-static bool body_has_8_bit_digit(case_of difference)
+static bool body_has_8_bit_digit(const struct difference *difference)
 {
 	return (refused_byte(difference) & 0x80) &&
 	       text_find(refused_line(difference), ';') == refused_line(difference).length;
 }
 
-static bool body_has_digit_too_many(case_of difference)
+static bool body_has_digit_too_many(const struct difference *difference)
 {
 	return refused_line(difference).length >= 15 &&
 	       byte_hex_value(refused_byte(difference)) >= 0;
