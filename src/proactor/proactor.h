@@ -33,8 +33,8 @@ struct proactor_options {
 	unsigned entries;               /* submission queue entries (1024) */
 	unsigned receive_buffer_count;  /* a power of two (256; epoll: 64) */
 	unsigned receive_buffer_length; /* bytes of each (4096; epoll: 16384) */
-	unsigned pipe_count_max;        /* splice pipes kept at most (32) */
-	unsigned pipe_length;           /* bytes a splice pipe holds (262144) */
+	unsigned pipe_count_max;        /* splice pipes kept at most (16) */
+	unsigned pipe_length;           /* bytes a splice pipe holds (1048576) */
 	unsigned thread_count;          /* threads of the pool, started when first needed (4) */
 	unsigned iowq_workers_max;      /* kernel workers, bounded and unbounded each (16) */
 	bool accept_singly;             /* no batches: descriptors are few and must be counted */

@@ -418,10 +418,14 @@ static const struct backend URING_BACKEND = {
 	.work = real_work,
 };
 
+/* As many pipes as kernel workers, each as long as an extent, so that an extent is one chain; four
+ * workers' reach fs.pipe-user-pages-soft. */
+enum { PIPE_COUNT_MAX = 16, PIPE_LENGTH = 1 << 20 };
+
 /* A pipe takes two descriptors: under a small limit connections need them more. */
 static unsigned pipe_count_max(const struct proactor_options *options)
 {
-	unsigned count_max = options->pipe_count_max ? options->pipe_count_max : 32;
+	unsigned count_max = options->pipe_count_max ? options->pipe_count_max : PIPE_COUNT_MAX;
 	long descriptors_max = sysconf(_SC_OPEN_MAX);
 
 	if (descriptors_max > 0 && descriptors_max / 16 < (long)count_max)
@@ -453,7 +457,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 		(struct block_pool)BLOCK_POOL(receive_spill_size(uring->buffers.length), 64);
 	uring->proactor.features = uring->features;
 	pipe_pool_open(&uring->pipes, pipe_count_max(options),
-		options->pipe_length ? options->pipe_length : 256 * 1024);
+		options->pipe_length ? options->pipe_length : PIPE_LENGTH);
 	ignore_sigpipe();
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { LENGTH_MIN = 4096 };
+
 void pipe_pool_open(struct pipe_pool *pool, unsigned count_max, unsigned length)
 {
 	*pool = (struct pipe_pool){ .count_max = count_max, .length = length };
@@ -23,11 +25,14 @@ void pipe_pool_close(struct pipe_pool *pool)
 	pool->null_fd = -1;
 }
 
-/* Refused beyond fs.pipe-max-size or fs.pipe-user-pages-soft: then it holds what it holds. */
+/* Refused beyond fs.pipe-max-size or fs.pipe-user-pages-soft, which all workers share: then less
+ * will do, and at worst it holds what it holds. */
 static unsigned lengthen(int fd, unsigned wish)
 {
-	int length = fcntl(fd, F_SETPIPE_SZ, (int)wish);
+	int length = -1;
 
+	for (unsigned tried = wish; length < 0 && tried >= LENGTH_MIN; tried /= 4)
+		length = fcntl(fd, F_SETPIPE_SZ, (int)tried);
 	if (length < 0)
 		length = fcntl(fd, F_GETPIPE_SZ);
 	return length > 0 ? (unsigned)length : 4096;

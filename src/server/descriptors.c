@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 enum {
-	PIPE_COUNT_MAX = 32, /* more do not make splicing faster */
+	PIPE_COUNT_MAX = 16, /* more do not make splicing faster */
 	PIPE_SHARE = 8,      /* one pipe (two descriptors) for so many descriptors at most */
 	PER_PIPE = 2,
 	CACHE_SHARE = 16,       /* one file kept open for so many */

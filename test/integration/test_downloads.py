@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from harness import GIB, KIB, MIB, Server  # noqa: E402
 
-PIPES_MAX = 32
+PIPES_MAX = 16
 NOTHING_KEPT = "cache { entries = 0 }"  # so that every descriptor beyond those at rest is a leak
 IO_WQ_THREADS_MAX = 32  # bounded and unbounded kernel workers, 16 each
 

@@ -63,7 +63,7 @@ static void test_plenty_of_descriptors_grants_what_is_wanted(void **state)
 
 	(void)state;
 	assert_int_equal(budget.connection_count_max, 10000);
-	assert_int_equal(budget.pipe_count_max, 32);
+	assert_int_equal(budget.pipe_count_max, 16);
 	assert_int_equal(budget.cached_count_max, 512);
 }
 
