@@ -128,7 +128,9 @@ class ThePage(unittest.TestCase):
             thread.join()
 
     def ask(self, trial):
-        """Presses the button and returns what is then shown."""
+        """Presses the button and returns what is then shown: no answer of before."""
+        self.browser.evaluate(
+            f"document.querySelector('{form_of(trial)} .result').replaceChildren()")
         self.browser.click(f'button[value="{trial}"]')
         return self.answer(trial)
 

@@ -190,8 +190,18 @@ class Browser:
         return "/element/" + reference[ELEMENT]
 
     def click(self, selector):
-        """As a mouse does it: the element must be seen and not be covered."""
-        self._call("POST", self._find(selector) + "/click")
+        """As a mouse does it: the element must be seen and not be covered.  It may have moved
+        between looking and pressing, on a page that changes each second; then, once more."""
+        def is_pressed():
+            try:
+                self._call("POST", self._find(selector) + "/click")
+            except WebDriverError as error:
+                if "element click intercepted" not in str(error):
+                    raise
+                return False
+            return True
+
+        harness.wait_until(is_pressed, SECONDS, f"{selector}, not covered")
 
     def type(self, selector, text):
         """Replaces what is in a field, key by key; U+E007 is Enter."""
