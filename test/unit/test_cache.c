@@ -545,6 +545,37 @@ static void test_lost_events_end_everything(void **state)
 	warm("/a.txt");
 }
 
+static void replace_during_lookup(const char *contents, unsigned turns)
+{
+	visit_init(&caller, &place, "/d/b.txt");
+	static_endpoint.handle(location, &caller.exchange);
+	for (unsigned i = 0; i < turns; i++)
+		assert_int_equal(proactor_turn(place.proactor, 0), 0);
+	write_to("www/fresh", contents);
+	rename_to("www/fresh", "www/d/b.txt");
+	visit_await_answer(&caller);
+	visit_pull_all(&caller, SIZE_MAX);
+	settle();
+}
+
+static void test_change_during_a_lookup_is_not_forgotten(void **state)
+{
+	char contents[16];
+
+	(void)state;
+	place_make_file(&place, "www/d/b.txt", text_literal("first"));
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(contents, sizeof(contents), "%u", i);
+		replace_during_lookup(contents, i % 8);
+		for (unsigned again = 0; again < 3; again++) {
+			assert_int_equal(get("/d/b.txt"), 200);
+			assert_true(text_equal(visit_body(&caller), text_of(contents)));
+			if (i % 3 == 0)
+				break;
+		}
+	}
+}
+
 static void test_directory_reached_in_two_ways_tells_both(void **state)
 {
 	struct section *outer_site = site;
@@ -656,6 +687,7 @@ static const struct CMUnitTest with_events[] = {
 	HERE(test_created_name_ends_what_was_missing),
 	HERE(test_whatever_is_beneath_goes_with_its_directory),
 	HERE(test_lost_events_end_everything),
+	HERE(test_change_during_a_lookup_is_not_forgotten),
 	HERE(test_directory_reached_in_two_ways_tells_both),
 	HERE(test_watches_are_bounded_and_what_is_beyond_is_not_relied_on),
 	HERE(test_unused_watches_make_room_for_others),
