@@ -509,6 +509,31 @@ static void test_receiving_again_costs_no_request(void **state)
 	proactor_free(proactor);
 }
 
+/* The cancelling of its receive and its close go together. */
+static void test_a_receiving_socket_is_closed_by_one_enter(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct call receive, close_call;
+	uint64_t enters;
+	int pair[2];
+
+	(void)state;
+	make_pair(pair);
+	call_init(&receive);
+	call_init(&close_call);
+	proactor_receive(proactor, &receive.op, pair[0]);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	enters = counted(METRIC_ENTERS);
+	proactor_cancel(proactor, &receive.op);
+	assert_int_equal(finish(proactor, &receive), -ECANCELED);
+	proactor_close(proactor, &close_call.op, pair[0]);
+	assert_int_equal(finish(proactor, &close_call), 0);
+	assert_int_equal(counted(METRIC_ENTERS) - enters, 1);
+	assert_int_equal(read(pair[1], &(char){ 0 }, 1), 0);
+	close(pair[1]);
+	proactor_free(proactor);
+}
+
 /* The record of a descriptor goes with it, whatever its multishot still had to say. */
 static void test_a_reused_number_gets_nothing_of_its_predecessor(void **state)
 {
@@ -973,6 +998,7 @@ int main(void)
 		cmocka_unit_test(test_a_shortage_of_buffers_loses_no_connection),
 		cmocka_unit_test(test_order_survives_pauses_and_cancels),
 		cmocka_unit_test(test_receiving_again_costs_no_request),
+		cmocka_unit_test(test_a_receiving_socket_is_closed_by_one_enter),
 		cmocka_unit_test(test_a_reused_number_gets_nothing_of_its_predecessor),
 		cmocka_unit_test(test_a_connection_nobody_waited_for_goes_to_the_next_accept),
 		cmocka_unit_test(test_a_connection_kept_for_nobody_is_closed_with_its_listener),
