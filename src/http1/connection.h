@@ -124,7 +124,8 @@ extern const struct exchange_wire http1_wire;
 /* The exchange is over (`cut`: before its last byte left): body released, response recorded. */
 void output_finish_exchange(struct connection *connection, bool cut);
 
-output_action_fn output_keep_state, output_begin, output_expire_reading, output_drain;
+output_action_fn output_keep_state, output_begin, output_expire_reading, output_drain,
+	output_end_reading;
 output_action_fn output_want_body, output_answer, output_expire_handling;
 output_action_fn output_note_continue, output_sent_interim, output_expire_sending, output_sent;
 output_action_fn output_note_ready, output_pull, output_close;

@@ -351,11 +351,12 @@ static enum input_state discard(struct connection *connection, struct text bytes
 	if (!input_owes_body(connection))
 		return begin_head(connection, bytes);
 	keep(connection, text_from(bytes, bytes.length));
-	if (r < 0 || active->discarded_length > CONNECTION_DISCARDED_MAX ||
-		connection->peer_ended) {
+	if (r < 0 || active->discarded_length > CONNECTION_DISCARDED_MAX)
+		connection->last = true;
+	if (connection->last && !connection->peer_ended)
 		connection_post_output(connection, OUTPUT_EVENT_ENDED);
-		return INPUT_ENDED;
-	}
+	if (connection->last || connection->peer_ended)
+		return input_finish(connection);
 	connection->progressed = true;
 	return INPUT_DISCARDING;
 }

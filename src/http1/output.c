@@ -246,6 +246,16 @@ static enum output_state finish(struct connection *connection)
 	return OUTPUT_LINGERING;
 }
 
+/* No request follows.  A client that is still sending, which a body gave away as endless or broken,
+ * may not have read its answer yet: a close would reset it (RFC 9112 §9.6). */
+enum output_state output_end_reading(struct connection *connection)
+{
+	if (connection->peer_ended)
+		return output_close(connection);
+	stream_end(&connection->stream);
+	return OUTPUT_LINGERING;
+}
+
 /* --- the body ----------------------------------------------------------------------------- */
 
 static bool response_is_complete(const struct active *active)

@@ -75,7 +75,7 @@ const struct output_cell output_table[OUTPUT_STATE_COUNT][OUTPUT_EVENT_COUNT] = 
 		[OUTPUT_EVENT_HEAD_READ]  = { output_begin,           OUT(HANDLING) | OUT(SENDING_INTERIM) },
 		[OUTPUT_EVENT_TIMED_OUT]  = { output_expire_reading,  OUT(READING) | OUT(CLOSING) },
 		[OUTPUT_EVENT_DRAIN]      = { output_drain,           OUT(READING) },
-		[OUTPUT_EVENT_ENDED]      = { output_close,           OUT(CLOSING) },
+		[OUTPUT_EVENT_ENDED]      = { output_end_reading,     OUT(LINGERING) | OUT(CLOSING) },
 		[OUTPUT_EVENT_FAILED]     = { output_close,           OUT(CLOSING) },
 	},
 	[OUTPUT_HANDLING] = {

@@ -1096,7 +1096,30 @@ static void test_discarding_ends_with_client_timer_or_bound(void **state)
 	send_string(client, chunked);
 	send_string(client, "20000\r\n");
 	send_many(client, 130000);
+	await_end(client, 0);
+	simulated_client_end(client);
 	await_gone(0);
+	world_close();
+}
+
+/* RFC 9112 §9.6: who is still sending when that is known reads the whole answer. */
+static void test_broken_unwanted_body_loses_no_answer(void **state)
+{
+	struct simulated_client *client;
+
+	(void)state;
+	world_open();
+	client = connect_client();
+	send_string(client, "POST /body?never HTTP/1.1\r\nHost: x\r\n"
+			    "Transfer-Encoding: chunked\r\n\r\n3 \r\nabc\r\n");
+	send_many(client, 100000);
+	await_end(client, 0);
+	assert_true(received_has(client, PONG));
+	assert_true(simulated_client_saw_end(client));
+	assert_false(simulated_client_saw_reset(client));
+	simulated_client_end(client);
+	await_gone(0);
+	assert_false(simulated_client_saw_reset(client));
 	world_close();
 }
 
@@ -1517,6 +1540,7 @@ int main(void)
 		cmocka_unit_test(test_body_of_tiny_chunks_is_consumed_piece_by_piece),
 		cmocka_unit_test(test_unwanted_body_is_discarded),
 		cmocka_unit_test(test_discarding_ends_with_client_timer_or_bound),
+		cmocka_unit_test(test_broken_unwanted_body_loses_no_answer),
 		cmocka_unit_test(test_large_unwanted_body_ends_the_connection),
 		cmocka_unit_test(test_endpoint_may_answer_before_the_body_is_whole),
 		cmocka_unit_test(test_continue_is_sent_when_the_body_is_wanted),
