@@ -20,7 +20,7 @@
 #include "base/metrics.h"
 
 enum {
-	INLINE_LENGTH_MAX = 256 * 1024,
+	INLINE_LENGTH_MAX = 512 * 1024,
 	TURN_LENGTH_MAX = 1024 * 1024,
 	LOOK_LENGTH_MAX = 1024 * 1024,
 };

@@ -893,7 +893,7 @@ static void assert_fair(const struct turner *turners, uint64_t share)
 
 static void test_sendfile_calls_are_bounded_per_op_and_turn(void **state)
 {
-	const uint64_t share = 262144, share_of_all = 1048576;
+	const uint64_t share = 524288, share_of_all = 1048576;
 	struct proactor *proactor =
 		open_proactor((struct proactor_options){ .zero_copy = ZERO_COPY_SENDFILE });
 	static struct turner turners[TURN_COUNT];
