@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -41,21 +42,28 @@ static void warm(int file, off_t offset, size_t length)
 	free(bytes);
 }
 
-static bool is_cold(int file)
+/* By mincore(2), which a locked page does not mislead. */
+static bool is_cold(int file, size_t begin, size_t end)
 {
-	for (uint64_t offset = 0; offset < LENGTH; offset += 4096)
-		if (page_cache_holds(&counting, file, offset, 1))
-			return false;
-	return true;
+	static unsigned char present[LENGTH / 4096];
+	void *pages = mmap(NULL, LENGTH, PROT_READ, MAP_SHARED, file, 0);
+	bool cold = true;
+
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mincore(pages, LENGTH, present), 0);
+	for (size_t i = begin / 4096; i < end / 4096; i++)
+		cold = cold && !(present[i] & 1);
+	munmap(pages, LENGTH);
+	return cold;
 }
 
 /* False where that is impossible: a filesystem in memory.  Else pages that the kernel is busy with
  * stay for a while. */
 static bool chill(int file)
 {
-	for (int tries = 0; tries < 100 && !is_cold(file); tries++)
+	for (int tries = 0; tries < 100 && !is_cold(file, 0, LENGTH); tries++)
 		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	return is_cold(file);
+	return is_cold(file, 0, LENGTH);
 }
 
 static void test_what_was_just_written_is_in_memory(void **state)
@@ -118,6 +126,8 @@ static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
 		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM), 0);
 		warm(file, 0, LENGTH / 4);
 		warm(file, LENGTH - 4096, 4096);
+		if (!is_cold(file, LENGTH / 2, LENGTH - 4096))
+			skip(); /* the system has read more than it was asked for */
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH / 4));
 		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
 	}
