@@ -19,6 +19,12 @@ enum { LENGTH = 1 << 20 };
 /* Both ways of finding out: the one without is taken where cachestat(2) is refused. */
 static struct page_cache counting, trying = { .refuses_counting = true };
 
+static void skip_because(const char *reason)
+{
+	print_message("%s\n", reason);
+	skip();
+}
+
 static int make_file(void)
 {
 	char name[] = "test-page-cache-XXXXXX";
@@ -82,7 +88,7 @@ static void test_trying_bytes_finds_what_counting_pages_finds(void **state)
 
 	(void)state;
 	if (!page_cache_holds(&trying, file, 0, 1))
-		skip(); /* a filesystem that cannot read without waiting */
+		skip_because("this file system cannot read without waiting");
 	assert_true(page_cache_holds(&trying, file, 0, LENGTH));
 	assert_true(page_cache_holds(&trying, file, LENGTH - 1, 1));
 }
@@ -106,7 +112,7 @@ static void test_a_cold_file_is_not_in_memory_until_it_was_read(void **state)
 		auto_fd file = make_file();
 
 		if (!chill(file))
-			skip();
+			skip_because("this file system is in memory only");
 		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
 		warm(file, 0, LENGTH);
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH));
@@ -122,12 +128,12 @@ static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
 		auto_fd file = make_file();
 
 		if (!chill(file))
-			skip();
+			skip_because("this file system is in memory only");
 		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM), 0);
 		warm(file, 0, LENGTH / 4);
 		warm(file, LENGTH - 4096, 4096);
 		if (!is_cold(file, LENGTH / 2, LENGTH - 4096))
-			skip(); /* the system has read more than it was asked for */
+			skip_because("the system has read more than it was asked for");
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH / 4));
 		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
 	}
