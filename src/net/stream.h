@@ -12,6 +12,9 @@
 
 #include "proactor/proactor.h"
 
+/* A file of this length is sent in full segments. */
+enum { STREAM_CORKED_LENGTH_MIN = 512 * 1024 };
+
 enum stream_event {
 	STREAM_RECEIVED, /* stream->received holds bytes, valid during the event */
 	STREAM_SENT,     /* the send or send_file moved everything */
@@ -41,6 +44,7 @@ struct stream {
 	bool ended;   /* the peer's end was seen */
 	bool closing; /* stream_close() was called */
 	bool failed;  /* FAILED was told */
+	bool corked;  /* a long file is on its way */
 };
 
 /* Takes the connected, non-blocking `fd`.  Nothing is received before stream_receive(). */

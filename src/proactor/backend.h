@@ -39,6 +39,7 @@ struct backend {
 
 	int (*shutdown)(struct proactor *, int fd, int how);
 	int (*peer_address)(struct proactor *, int fd, struct sockaddr_storage *);
+	void (*cork)(struct proactor *, int fd, bool corked); /* NULL: nothing is held back */
 
 	/* Runs work ops: on the thread pool, or (simulated) in wait(). */
 	void (*work)(struct proactor *, struct op *);
@@ -69,11 +70,12 @@ void proactor_reset(struct proactor *proactor);
  * backend to count. */
 void op_complete(struct proactor *proactor, struct op *op, int64_t result);
 
-/* Shared by the two real backends: the clocks, shutdown(2), getpeername(2), the pool. */
+/* Shared by the two real backends: the clocks, calls that do not wait, the pool. */
 uint64_t real_monotonic_ns(struct proactor *proactor);
 int64_t real_wall_ns(struct proactor *proactor);
 int real_shutdown(struct proactor *proactor, int fd, int how);
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
+void real_cork(struct proactor *proactor, int fd, bool corked);
 void real_work(struct proactor *proactor, struct op *op);
 
 /* Completes what the pool finished; for when pool_event_fd() is readable. */

@@ -312,6 +312,7 @@ static const struct backend epoll_backend = {
 	.wall_ns = real_wall_ns,
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
+	.cork = real_cork,
 	.work = real_work,
 };
 

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <time.h>
 
 #include "base/metrics.h"
@@ -73,6 +75,12 @@ size_t proactor_active_count(const struct proactor *proactor)
 int proactor_shutdown(struct proactor *proactor, int fd, int how)
 {
 	return proactor->backend->shutdown(proactor, fd, how);
+}
+
+void proactor_cork(struct proactor *proactor, int fd, bool corked)
+{
+	if (proactor->backend->cork)
+		proactor->backend->cork(proactor, fd, corked);
 }
 
 int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)
@@ -483,6 +491,15 @@ int real_shutdown(struct proactor *proactor, int fd, int how)
 {
 	(void)proactor;
 	return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+/* Of a socket that is not TCP's it fails, and nothing is held back there. */
+void real_cork(struct proactor *proactor, int fd, bool corked)
+{
+	int value = corked;
+
+	(void)proactor;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)

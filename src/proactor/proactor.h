@@ -157,6 +157,10 @@ void proactor_cancel(struct proactor *proactor, struct op *op);
 /* shutdown(2): SHUT_RD, SHUT_WR or SHUT_RDWR.  0 or a negative errno. */
 int proactor_shutdown(struct proactor *proactor, int fd, int how);
 
+/* TCP_CORK (tcp(7)): from now on only full segments leave; `false`: and what was held back.
+ * Harmless for a socket that knows no such thing. */
+void proactor_cork(struct proactor *proactor, int fd, bool corked);
+
 /* getpeername(2).  0 or a negative errno. */
 int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
 

@@ -415,6 +415,7 @@ static const struct backend URING_BACKEND = {
 	.wall_ns = real_wall_ns,
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
+	.cork = real_cork,
 	.work = real_work,
 };
 

@@ -1,0 +1,152 @@
+/* net/stream.h, with real sockets: what is held back while a long file is on its way.
+ *
+ *	test_stream epoll|io_uring */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "net/stream.h"
+
+enum { LONG = STREAM_CORKED_LENGTH_MIN, SHORT = STREAM_CORKED_LENGTH_MIN - 1 };
+
+static enum backend_choice backend = BACKEND_EPOLL;
+
+struct fixture {
+	struct proactor *proactor;
+	struct stream stream;
+	struct stream_output output;
+	int client, file;
+	unsigned sent_count;
+	bool closed;
+};
+
+static void on_event(struct stream *stream, enum stream_event event)
+{
+	struct fixture *fixture = container_of(stream, struct fixture, stream);
+
+	assert_int_not_equal(event, STREAM_FAILED);
+	fixture->sent_count += event == STREAM_SENT;
+	fixture->closed |= event == STREAM_CLOSED;
+}
+
+/* The two ends of a connection: the server's and the client's. */
+static void connect_pair(int *server, int *client)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	*client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	(void)connect(*client, (struct sockaddr *)&address, size);
+	*server = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(*server >= 0);
+	close(listener);
+}
+
+static int set_up(void **state)
+{
+	const struct proactor_options options = { 0 };
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	int server;
+
+	assert_non_null(fixture);
+	if (proactor_open(&fixture->proactor, backend, &options) < 0)
+		return -1;
+	connect_pair(&server, &fixture->client);
+	fixture->file = memfd_create("file", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fixture->file, LONG), 0);
+	stream_open(&fixture->stream, fixture->proactor, server, on_event);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stream_close(&fixture->stream);
+	while (!fixture->closed)
+		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+	proactor_free(fixture->proactor);
+	close(fixture->client);
+	close(fixture->file);
+	free(fixture);
+	return 0;
+}
+
+/* Turns until what is being sent has been, while the client takes it. */
+static void await_sent(struct fixture *fixture)
+{
+	static char bytes[65536];
+	unsigned before = fixture->sent_count;
+
+	while (fixture->sent_count == before) {
+		assert_true(proactor_turn(fixture->proactor, 0) >= 0);
+		while (recv(fixture->client, bytes, sizeof(bytes), 0) > 0)
+			continue;
+		assert_int_equal(errno, EAGAIN);
+	}
+}
+
+static void send_file(struct fixture *fixture, uint64_t length)
+{
+	stream_send_file(&fixture->stream, &fixture->output, fixture->file, 0, length, false);
+}
+
+static bool is_corked(const struct fixture *fixture)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	assert_int_equal(getsockopt(fixture->stream.fd, IPPROTO_TCP, TCP_CORK, &value, &size), 0);
+	return value != 0;
+}
+
+static void test_long_file_leaves_in_full_segments_and_then_whole(void **state)
+{
+	struct fixture *fixture = *state;
+
+	send_file(fixture, LONG);
+	assert_true(is_corked(fixture));
+	await_sent(fixture);
+	assert_false(is_corked(fixture));
+}
+
+static void test_short_file_is_not_held_back(void **state)
+{
+	struct fixture *fixture = *state;
+
+	send_file(fixture, SHORT);
+	assert_false(is_corked(fixture));
+	await_sent(fixture);
+	assert_false(is_corked(fixture));
+}
+
+int main(int argument_count, char **arguments)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_long_file_leaves_in_full_segments_and_then_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_short_file_is_not_held_back, set_up, tear_down),
+	};
+
+	if (argument_count > 1 && strcmp(arguments[1], "io_uring") == 0)
+		backend = BACKEND_IO_URING;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
