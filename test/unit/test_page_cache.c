@@ -72,6 +72,17 @@ static bool chill(int file)
 	return is_cold(file, 0, LENGTH);
 }
 
+/* Trying makes the kernel read, and a quick disk may be done with the last page by then. */
+static void assert_not_held(struct page_cache *way, int file)
+{
+	bool held = page_cache_holds(way, file, 0, LENGTH);
+
+	if (held && way == &trying)
+		assert_false(is_cold(file, LENGTH - 4096, LENGTH));
+	else
+		assert_false(held);
+}
+
 static void test_what_was_just_written_is_in_memory(void **state)
 {
 	auto_fd file = make_file();
@@ -113,7 +124,7 @@ static void test_a_cold_file_is_not_in_memory_until_it_was_read(void **state)
 
 		if (!chill(file))
 			skip_because("this file system is in memory only");
-		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
+		assert_not_held(ways[i], file);
 		warm(file, 0, LENGTH);
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH));
 	}
@@ -135,7 +146,7 @@ static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
 		if (!is_cold(file, LENGTH / 2, LENGTH - 4096))
 			skip_because("the system has read more than it was asked for");
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH / 4));
-		assert_false(page_cache_holds(ways[i], file, 0, LENGTH));
+		assert_not_held(ways[i], file);
 	}
 }
 
