@@ -23,6 +23,7 @@ static void init_response(struct response *response)
 	response->status = 0;
 	response->body = NULL;
 	response->length = 0;
+	response->prepared = NULL;
 	response->field_count = 0;
 	response->server_removed = false;
 	response->expires = false;

@@ -27,6 +27,7 @@ enum {
 	COMPRESSION_FIELDS_MAX = 2,        /* that compression may add */
 	RESPONSE_MEMORY_SIZE = 2048,  /* for the names and values of fields, and short bodies */
 	REQUEST_PATH_SIZE = 4096,     /* a longer path is answered with 414 */
+	PREPARED_HEAD_SIZE = 512,     /* a longer head is rendered each time */
 	EXCHANGE_SCRATCH_SIZE = 1024, /* the endpoint's, see exchange_scratch() */
 	EXCHANGE_WINDOW = 65536,      /* request body bytes not yet consumed, at most */
 };
@@ -47,10 +48,20 @@ struct memory_source {
 	struct text bytes;
 };
 
+/* The head of a response that is the same each time but for its Date, as the wire rendered it the
+ * first time.  Zeroed at first; it belongs to the state of the endpoint that names it in every such
+ * response, and to nobody else. */
+struct prepared_head {
+	size_t length; /* 0: not rendered yet */
+	size_t date;   /* where the value of Date begins */
+	char bytes[PREPARED_HEAD_SIZE];
+};
+
 struct response {
 	unsigned status;
-	struct body_source *body; /* NULL: no content */
-	int64_t length;           /* of the body; -1: unknown */
+	struct body_source *body;       /* NULL: no content */
+	int64_t length;                 /* of the body; -1: unknown */
+	struct prepared_head *prepared; /* NULL: the head is this response's own */
 	unsigned field_count;
 	struct field fields[RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX + COMPRESSION_FIELDS_MAX];
 	struct text whole_type; /* exchange_describe_whole()'s; empty: it was not called */

@@ -428,7 +428,10 @@ static void write_head(struct connection *connection)
 	connection->last = is_last(connection, head.framing);
 	head.close = connection->last;
 	head.keep_alive = !connection->last && request->version == HTTP_1_0;
-	http1_write_head(&active->output, response, &head);
+	if (response->prepared)
+		http1_write_prepared_head(&active->output, response, &head);
+	else
+		http1_write_head(&active->output, response, &head);
 	assert(!active->output.truncated);
 	active->chunked = head.framing == HTTP1_FRAMING_CHUNKED;
 	active->bodyless = request->method == METHOD_HEAD || !response->body ||

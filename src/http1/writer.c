@@ -129,6 +129,42 @@ void http1_write_head(struct buffer *buffer, const struct response *response,
 	buffer->length = (size_t)(end - buffer->bytes);
 }
 
+static bool is_like_others(const struct http1_response_head *head)
+{
+	return head->framing == HTTP1_FRAMING_LENGTH && head->expires.length == 0 && !head->close &&
+	       !head->keep_alive;
+}
+
+/* Behind the status line comes Date. */
+static void prepare(struct prepared_head *prepared, struct text head)
+{
+	if (head.length == 0 || head.length > sizeof(prepared->bytes))
+		return;
+	memcpy(prepared->bytes, head.bytes, head.length);
+	prepared->length = head.length;
+	prepared->date = text_find(head, '\r') + sizeof("\r\nDate: ") - 1;
+}
+
+void http1_write_prepared_head(struct buffer *buffer, const struct response *response,
+	const struct http1_response_head *head)
+{
+	struct prepared_head *prepared = response->prepared;
+	size_t start = buffer->length;
+
+	if (!is_like_others(head) || prepared->length == 0) {
+		http1_write_head(buffer, response, head);
+		if (is_like_others(head))
+			prepare(prepared, text_from(buffer_text(buffer), start));
+		return;
+	}
+	if (prepared->length > buffer_room(buffer)) {
+		buffer->truncated = true;
+		return;
+	}
+	buffer_append(buffer, (struct text){ prepared->bytes, prepared->length });
+	memcpy(buffer->bytes + start + prepared->date, head->date.bytes, head->date.length);
+}
+
 void http1_write_chunk_head(struct buffer *buffer, uint64_t length)
 {
 	static const char DIGITS[] = "0123456789abcdef";

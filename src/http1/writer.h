@@ -31,6 +31,11 @@ enum http1_framing http1_choose_framing(
 void http1_write_head(struct buffer *buffer, const struct response *response,
 	const struct http1_response_head *head);
 
+/* The same from a copy that was kept, where this head is like the one before: with a length,
+ * without Expires and Connection.  Keeps the copy the first time. */
+void http1_write_prepared_head(struct buffer *buffer, const struct response *response,
+	const struct http1_response_head *head);
+
 /* "1a2f\r\n" before a chunk of `length` (> 0) bytes. */
 void http1_write_chunk_head(struct buffer *buffer, uint64_t length);
 

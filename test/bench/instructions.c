@@ -111,6 +111,14 @@ static void *open_static(void)
 	return state;
 }
 
+static void *open_ping(void)
+{
+	void *state;
+
+	must(ping_endpoint.open(&state, NULL, proactor) == 0, "ping");
+	return state;
+}
+
 /* A handful of locations, as configurations have them. */
 static void open_server(void)
 {
@@ -128,7 +136,7 @@ static void open_server(void)
 	router_init(&router);
 	site = router_add_site(&router, text_literal("*"));
 	for (size_t i = 0; i < sizeof(PINGS) / sizeof(PINGS[0]); i++)
-		router_add_location(site, text_of(PINGS[i]), &ping_endpoint, NULL);
+		router_add_location(site, text_of(PINGS[i]), &ping_endpoint, open_ping());
 	router_add_location(site, text_literal("/"), &static_endpoint, open_static());
 	http1_service_open(&service, proactor, &router, &OPTIONS);
 }

@@ -182,10 +182,97 @@ static void test_a_head_without_room_is_not_written(void **state)
 	assert_int_equal(buffer.length, 0);
 }
 
+static struct text written_prepared(
+	struct prepared_head *prepared, struct text date, struct http1_response_head head)
+{
+	static struct response response;
+	struct buffer buffer;
+
+	response.status = 200;
+	response.prepared = prepared;
+	response.field_count = 1;
+	response.fields[0] = (struct field){ TEXT("Content-Type"), TEXT("text/plain") };
+	head.date = date;
+	buffer_init(&buffer, memory, sizeof(memory));
+	buffer_append_string(&buffer, "before");
+	http1_write_prepared_head(&buffer, &response, &head);
+	assert_false(buffer.truncated);
+	return text_from(buffer_text(&buffer), strlen("before"));
+}
+
+static void test_a_prepared_head_differs_by_its_date_alone(void **state)
+{
+	const struct http1_response_head head = {
+		.framing = HTTP1_FRAMING_LENGTH,
+		.length = 4,
+		.server = true,
+	};
+	static struct prepared_head prepared;
+
+	(void)state;
+	for (char second = '0'; second <= '9'; second++) {
+		char date[] = DATE, expected[] = "HTTP/1.1 200 OK\r\n"
+						 "Date: " DATE "\r\n"
+						 "Server: Ringlet\r\n"
+						 "Content-Type: text/plain\r\n"
+						 "Content-Length: 4\r\n"
+						 "\r\n";
+
+		date[24] = second;
+		expected[strlen("HTTP/1.1 200 OK\r\nDate: ") + 24] = second;
+		assert_text(written_prepared(&prepared, text_of(date), head), expected);
+		assert_true(prepared.length > 0);
+	}
+}
+
+static void test_a_head_that_says_more_is_not_prepared(void **state)
+{
+	const struct text date = TEXT(DATE);
+	const struct http1_response_head usual = { .framing = HTTP1_FRAMING_LENGTH };
+	const struct http1_response_head others[] = {
+		{ .framing = HTTP1_FRAMING_LENGTH, .close = true },
+		{ .framing = HTTP1_FRAMING_LENGTH, .keep_alive = true },
+		{ .framing = HTTP1_FRAMING_LENGTH, .expires = TEXT(DATE) },
+		{ .framing = HTTP1_FRAMING_CHUNKED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		static char alone[sizeof(memory)];
+		struct prepared_head none = { 0 }, kept = { 0 };
+		struct text head = written_prepared(&none, date, others[i]);
+
+		assert_int_equal(none.length, 0);
+		memcpy(alone, head.bytes, head.length);
+		alone[head.length] = '\0';
+		(void)written_prepared(&kept, date, usual);
+		assert_text(written_prepared(&kept, date, others[i]), alone);
+	}
+}
+
+static void test_a_prepared_head_without_room_writes_nothing(void **state)
+{
+	const struct http1_response_head head = { .framing = HTTP1_FRAMING_LENGTH,
+		.date = TEXT(DATE) };
+	struct prepared_head prepared = { 0 };
+	struct response response = { .status = 200, .prepared = &prepared };
+	struct buffer buffer;
+
+	(void)state;
+	(void)written_prepared(&prepared, text_literal(DATE), head);
+	buffer_init(&buffer, memory, prepared.length - 1);
+	http1_write_prepared_head(&buffer, &response, &head);
+	assert_true(buffer.truncated);
+	assert_int_equal(buffer.length, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_head_with_length),
+		cmocka_unit_test(test_a_prepared_head_differs_by_its_date_alone),
+		cmocka_unit_test(test_a_head_that_says_more_is_not_prepared),
+		cmocka_unit_test(test_a_prepared_head_without_room_writes_nothing),
 		cmocka_unit_test(test_a_chunked_head),
 		cmocka_unit_test(test_a_head_without_content_has_no_framing),
 		cmocka_unit_test(test_a_head_up_to_the_close),
