@@ -184,9 +184,10 @@ class Course:
                 run["p99_to_alone"] = run["p99_us"] / alone["p99_us"]
 
     def idle(self, case):
-        # Ringlet keeps two descriptors free for each connection: a socket and a file.
+        # Ringlet keeps two descriptors free for each connection, a socket and a file, and some for
+        # the files of its cache.
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        count = min(IDLE_COUNT_MAX, descriptors // 2 - 200)
+        count = min(IDLE_COUNT_MAX, descriptors // 2 - 600)
         for server in self.takers(case):
             server.stop()  # a fresh one has nothing left over that connections could use
             self.start(server)

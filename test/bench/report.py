@@ -146,6 +146,8 @@ def _plot(path, runs, cases, servers, key, title):
               "set grid ytics", "set yrange [0:*]", "set key outside right noenhanced",
               f"plot for [i=2:{len(servers) + 1}] $figures using i:xtic(1) title columnheader(i)"]
     subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
+    drawn = path.read_text().splitlines()  # gnuplot leaves blanks at the ends of lines
+    path.write_text("\n".join(line.rstrip() for line in drawn).rstrip("\n") + "\n")
     return True
 
 
