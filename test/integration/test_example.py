@@ -24,9 +24,9 @@ def configuration_help():
 
 
 class Example(unittest.TestCase):
-    def serve(self, more=""):
+    def serve(self):
         server = Server(binary=BINARY, locations={
-            "/hello": f'endpoint = "hello"  {more}', "/stats": 'endpoint = "stats"'})
+            "/hello": 'endpoint = "hello"', "/stats": 'endpoint = "stats"'})
         return self.enterContext(server)
 
     def test_example_answers_as_its_comment_says(self):
@@ -34,10 +34,12 @@ class Example(unittest.TestCase):
         response = self.serve().get(target)
         self.assertEqual((response.status, response.body), (200, f"{answer}\n".encode()))
 
-    def test_example_has_a_setting(self):
-        server = self.serve(more='greeting = "Good day"')
-        self.assertEqual(server.get("/hello?name=Ada").body, b"Good day, Ada!\n")
-        self.assertIn("greeting", configuration_help())
+    def test_example_is_described_like_all_others(self):
+        self.assertIn("Greets whoever asks.", configuration_help())
+
+    def test_example_has_thirty_lines_at_most(self):
+        code = re.search(r"```c\n(.*?)```\n\Z", DOCUMENT.read_text(), re.DOTALL)[1]
+        self.assertLessEqual(len(code.splitlines()), 30)
 
     def test_example_keeps_the_rules_of_every_endpoint(self):
         server = self.serve()
