@@ -128,10 +128,16 @@ class ThePage(unittest.TestCase):
             thread.join()
 
     def ask(self, trial):
-        """Presses the button and returns what is then shown: no answer of before."""
-        self.browser.evaluate(
-            f"document.querySelector('{form_of(trial)} .result').replaceChildren()")
-        self.browser.click(f'button[value="{trial}"]')
+        """Presses the button and returns what is then shown: no answer of before.  A press that
+        went beside it, for the page had just moved, is repeated."""
+        result = f"document.querySelector('{form_of(trial)} .result')"
+        self.browser.evaluate(f"{result}.replaceChildren()")
+
+        def is_asked():
+            self.browser.click(f'button[value="{trial}"]')
+            return self.browser.evaluate(f"{result}.childElementCount > 0")
+
+        harness.wait_until(is_asked, what=f"a question of {trial}")
         return self.answer(trial)
 
     def answer(self, trial):
