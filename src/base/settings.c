@@ -111,6 +111,15 @@ const char *const *section_strings(const struct section *section, const char *na
 	return value ? (const char *const *)value->strings : NULL;
 }
 
+bool setting_repeats(const char *const *strings, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(strings[i], strings[index]) == 0)
+			return true;
+	}
+	return false;
+}
+
 unsigned section_word(const struct section *section, const char *name)
 {
 	const struct setting_value *value = look_up(section, name);

@@ -81,6 +81,9 @@ const char *const *section_strings(const struct section *section, const char *na
 /* Index of a SETTING_WORD's value in its `words`. */
 unsigned section_word(const struct section *section, const char *name);
 
+/* For the checks of SETTING_STRINGS: does the string at `index` stand before it, too? */
+bool setting_repeats(const char *const *strings, size_t index);
+
 /* The n-th child section of that name, or NULL when there are no more.  An untitled section always
  * has its one child, with every value at its fallback if it was not written. */
 const struct section *section_child(const struct section *section, const char *name, size_t index);

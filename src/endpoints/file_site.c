@@ -207,7 +207,7 @@ static void end_request(struct file_request *request, unsigned status)
 static struct text with_charset(struct exchange *exchange, struct text type, struct text charset)
 {
 	const struct text utf_8 = TEXT("; charset=utf-8");
-	struct text name = text_first(type, text_find(type, ';'));
+	struct text name = media_type_name(type);
 	struct text copy;
 
 	if (!text_equal(text_from(type, name.length), utf_8) ||

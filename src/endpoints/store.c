@@ -520,12 +520,10 @@ static void note_done(struct proactor *proactor, struct op *op)
 
 static int await(struct store *store)
 {
-	while (op_is_active(&store->op)) {
-		int r = proactor_turn(store->proactor, PROACTOR_WAIT_FOREVER);
+	int r = proactor_await(store->proactor, &store->op);
 
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	return store->op.result < 0 ? (int)store->op.result : 0;
 }
 

@@ -245,7 +245,7 @@ static void root_free(struct root *root)
 int root_open(struct root **result, const char *path, struct proactor *proactor)
 {
 	struct root *root = find_root(path, proactor);
-	int r = 0;
+	int r;
 
 	if (root) {
 		root->user_count++;
@@ -256,8 +256,7 @@ int root_open(struct root **result, const char *path, struct proactor *proactor)
 	if (!root)
 		return fail(-ENOMEM, "cannot open the root %s", path);
 	begin_look_up(root);
-	while (r >= 0 && op_is_active(&root->op))
-		r = proactor_turn(proactor, PROACTOR_WAIT_FOREVER);
+	r = proactor_await(proactor, &root->op);
 	if (r < 0)
 		return fail(r, "cannot wait for the root %s", path); /* the op still names it */
 	if (!root->current) {
@@ -272,14 +271,13 @@ int root_open(struct root **result, const char *path, struct proactor *proactor)
 
 void root_close(struct root *root)
 {
-	int r = 0;
+	int r;
 
 	assert(root->user_count > 0);
 	if (--root->user_count > 0)
 		return;
 	/* Somebody who was told that his lookup is wanted no more may still await its end. */
-	while (r >= 0 && op_is_active(&root->op))
-		r = proactor_turn(root->proactor, PROACTOR_WAIT_FOREVER);
+	r = proactor_await(root->proactor, &root->op);
 	if (r >= 0)
 		replace_current(root, NULL);
 	while (r >= 0 && root->directory_count > 0)

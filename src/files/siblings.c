@@ -1,10 +1,10 @@
 /* Which sibling is wanted, and whether it is good enough.  Nothing is looked for here: that is the
- * endpoint's, one look-up after the other, and nothing is remembered, since a deploy may add or
- * remove siblings at any time. */
+ * endpoint's, one look-up after the other, and what was found is the cache's to remember. */
 #include "files/siblings.h"
 
 #include <string.h>
 
+#include "base/settings.h"
 #include "http/accept.h"
 
 static const struct sibling_kind all_kinds[SIBLING_KIND_COUNT] = {
@@ -22,22 +22,13 @@ static const struct sibling_kind *kind_named(const char *name)
 	return NULL;
 }
 
-static bool is_among(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
 const char *siblings_check(const char *const *names, size_t count, size_t *wrong)
 {
 	for (size_t i = 0; i < count; i++) {
 		*wrong = i;
 		if (!kind_named(names[i]))
 			return "unknown kind";
-		if (is_among(names[i], names, i))
+		if (setting_repeats(names, i))
 			return "named twice";
 	}
 	return NULL;

@@ -590,15 +590,6 @@ static void watcher_closed(struct proactor *proactor, struct op *op)
 	(void)op;
 }
 
-static int await_op(struct watcher *watcher)
-{
-	int r = 0;
-
-	while (r >= 0 && op_is_active(&watcher->op))
-		r = proactor_turn(watcher->proactor, PROACTOR_WAIT_FOREVER);
-	return r;
-}
-
 void watcher_close(struct watcher *watcher)
 {
 	int r;
@@ -606,11 +597,11 @@ void watcher_close(struct watcher *watcher)
 	assert(list_is_empty(&watcher->roots));
 	watcher->closing = true;
 	proactor_cancel(watcher->proactor, &watcher->op);
-	r = await_op(watcher);
+	r = proactor_await(watcher->proactor, &watcher->op);
 	if (r >= 0) {
 		op_init(&watcher->op, watcher_closed);
 		proactor_close(watcher->proactor, &watcher->op, watcher->fd);
-		r = await_op(watcher);
+		r = proactor_await(watcher->proactor, &watcher->op);
 	}
 	if (r < 0)
 		(void)fail(r, "cannot close inotify's descriptor"); /* the op still names it */

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "base/settings.h"
+#include "http/media_type.h"
+
 static const struct filter *const all_filters[FILTER_COUNT] = { &identity_filter, &ssi_filter };
 
 const struct filter *filter_named(const char *name)
@@ -14,22 +17,13 @@ const struct filter *filter_named(const char *name)
 	return NULL;
 }
 
-static bool is_among(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
 const char *filters_check(const char *const *names, size_t count, size_t *wrong)
 {
 	for (size_t i = 0; i < count; i++) {
 		*wrong = i;
 		if (!filter_named(names[i]))
 			return "unknown filter";
-		if (is_among(names[i], names, i))
+		if (setting_repeats(names, i))
 			return "named twice";
 	}
 	return NULL;
@@ -37,9 +31,8 @@ const char *filters_check(const char *const *names, size_t count, size_t *wrong)
 
 bool filter_applies(const struct filter *filter, struct text media_type)
 {
-	struct text name = text_trim(text_first(media_type, text_find(media_type, ';')));
-
-	return filter->media_type.length == 0 || text_equal_ignoring_case(name, filter->media_type);
+	return filter->media_type.length == 0 ||
+	       text_equal_ignoring_case(media_type_name(media_type), filter->media_type);
 }
 
 void filters_trim(void)

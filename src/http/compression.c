@@ -16,6 +16,7 @@
 
 #include "base/metrics.h"
 #include "http/accept.h"
+#include "http/media_type.h"
 
 struct compression {
 	const struct body_coder *coder;
@@ -165,7 +166,7 @@ static bool covers(struct text listed, struct text type)
 
 static bool is_listed(const struct compression *compression, struct text type)
 {
-	type = text_trim(text_first(type, text_find(type, ';')));
+	type = media_type_name(type);
 	for (size_t i = 0; i < compression->type_count; i++) {
 		if (covers(text_of(compression->types[i]), type))
 			return true;

@@ -48,10 +48,7 @@ static bool is_of_the_wire(struct text name)
 static bool is_token(struct text name)
 {
 	for (size_t i = 0; i < name.length; i++) {
-		char byte = byte_lower(name.bytes[i]);
-		bool is_alphanumeric = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-
-		if (!is_alphanumeric && (byte == '\0' || !strchr("!#$%&'*+-.^_`|~", byte)))
+		if (!byte_is_token(name.bytes[i]))
 			return false;
 	}
 	return name.length > 0;

@@ -146,6 +146,11 @@ struct text media_type_of(struct text path)
 	return text_literal("application/octet-stream");
 }
 
+struct text media_type_name(struct text media_type)
+{
+	return text_trim(text_first(media_type, text_find(media_type, ';')));
+}
+
 const char *media_type_check_charset(const char *const *strings, size_t count, size_t *wrong)
 {
 	const char *const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

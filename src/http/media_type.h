@@ -8,6 +8,9 @@
  * extension is unknown or missing.  Static memory. */
 struct text media_type_of(struct text path);
 
+/* "text/html" of "text/html; charset=utf-8": the type without its parameters. */
+struct text media_type_name(struct text media_type);
+
 /* For the settings' tables: what is wrong with the name of a charset; an empty one is right. */
 const char *media_type_check_charset(const char *const *strings, size_t count, size_t *wrong);
 

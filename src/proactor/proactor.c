@@ -448,6 +448,15 @@ int proactor_turn(struct proactor *proactor, uint64_t wait_ns_max)
 	return 0;
 }
 
+int proactor_await(struct proactor *proactor, const struct op *op)
+{
+	int r = 0;
+
+	while (r >= 0 && op_is_active(op))
+		r = proactor_turn(proactor, PROACTOR_WAIT_FOREVER);
+	return r;
+}
+
 int proactor_run(struct proactor *proactor)
 {
 	proactor->stopping = false;

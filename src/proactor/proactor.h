@@ -74,6 +74,10 @@ void proactor_stop(struct proactor *proactor);
 /* One turn: submit, wait at most `wait_ns_max` for something to happen, run every done() that is
  * due, then every deadline that passed. */
 int proactor_turn(struct proactor *proactor, uint64_t wait_ns_max);
+
+/* Turns the loop until the op has ended: for what is done before the first request and after the
+ * last.  0, or the negative errno that turning failed with: then the op still names its memory. */
+int proactor_await(struct proactor *proactor, const struct op *op);
 #define PROACTOR_WAIT_FOREVER UINT64_MAX
 
 /* Monotonic time, the same throughout one turn. */
