@@ -152,7 +152,8 @@ static int hand_out(struct reader *reader, struct body_piece *piece, size_t leng
 	piece->bytes = (struct text){ chunk->bytes + chunk->start, length };
 	chunk->start += length;
 	reader->produced_length += length;
-	return reader->produced_length == reader->length ? BODY_LAST : BODY_PIECE;
+	piece->is_continued = reader->produced_length < reader->length;
+	return piece->is_continued ? BODY_PIECE : BODY_LAST;
 }
 
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)

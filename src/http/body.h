@@ -3,6 +3,8 @@
 #ifndef RINGLET_HTTP_BODY_H
 #define RINGLET_HTTP_BODY_H
 
+#include <stdbool.h>
+
 #include "base/text.h"
 
 struct body_sink {
@@ -24,6 +26,7 @@ struct body_piece {
 	struct text bytes; /* fd < 0: memory */
 	int fd;            /* otherwise `length` bytes of this file from `offset` */
 	uint64_t offset, length;
+	bool is_continued; /* memory: the next follows soon, a short last segment may wait for it */
 };
 
 struct body_source {

@@ -324,7 +324,7 @@ static enum output_state send_piece(struct connection *connection)
 	}
 	if (active->piece_is_last)
 		return send_last(connection, piece->bytes, tail_of(active));
-	return send_memory(connection, piece->bytes, tail_of(active), false);
+	return send_memory(connection, piece->bytes, tail_of(active), piece->is_continued);
 }
 
 /* The source has nothing yet; what is ready (the head) need not wait for it. */

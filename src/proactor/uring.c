@@ -193,6 +193,50 @@ static void stat_submit(struct uring *uring, struct op *op)
 	op_complete(&uring->proactor, op, result);
 }
 
+/* --- turns -------------------------------------------------------------------------------- */
+
+/* What reads and inline sendfiles may move together before everybody else has a turn.  It also
+ * keeps what is read from falling out of the processor's caches before it is sent. */
+enum { TURN_LENGTH_MAX = 1024 * 1024 };
+
+void uring_queue(struct op *op, struct list *list)
+{
+	op->step = STEP_QUEUED;
+	list_append(list, &op->node);
+}
+
+void uring_use_share(struct uring *uring, uint64_t length)
+{
+	uring->turn_share -= length < uring->turn_share ? length : uring->turn_share;
+}
+
+/* A read of what is in memory is carried out while the kernel takes the request. */
+static void take_turn(struct uring *uring, struct op *op)
+{
+	if (op->kind == OP_SENDFILE) {
+		sendfile_continue(uring, op);
+		return;
+	}
+	uring_use_share(uring, op->read.length);
+	op->step = STEP_MOVING;
+	request_single(uring, op);
+}
+
+/* Once per turn.  Who has had one queues up behind those who have not. */
+static void take_turns(struct uring *uring)
+{
+	struct list turns;
+	struct list_node *node;
+
+	uring->turn_share = TURN_LENGTH_MAX;
+	list_move_all(&turns, &uring->turns);
+	while (uring->turn_share > 0 && (node = list_take_first(&turns)))
+		take_turn(uring, container_of(node, struct op, node));
+	while ((node = list_take_first(&uring->turns)))
+		list_append(&turns, node);
+	list_move_all(&uring->turns, &turns);
+}
+
 /* --- the backend's functions -------------------------------------------------------------- */
 
 static void uring_submit(struct proactor *proactor, struct op *op)
@@ -218,8 +262,10 @@ static void uring_submit(struct proactor *proactor, struct op *op)
 	case OP_CLOSE:
 		record_close(uring, op);
 		return;
-	case OP_OPEN:
 	case OP_READ:
+		uring_queue(op, &uring->turns);
+		return;
+	case OP_OPEN:
 	case OP_WRITE:
 	case OP_FSYNC:
 	case OP_RENAME:
@@ -245,6 +291,8 @@ static void uring_cancel(struct proactor *proactor, struct op *op)
 		receive_cancel(uring, op);
 	else if (op->kind == OP_SENDFILE)
 		sendfile_cancel(uring, op);
+	else if (op->step == STEP_QUEUED)
+		op_complete(proactor, op, -ECANCELED);
 	else
 		uring_cancel_request(uring, TAG_OP, op);
 }
@@ -362,9 +410,9 @@ static int uring_wait(struct proactor *proactor, uint64_t wait_ns_max)
 	if (!uring->pool_watched)
 		watch_pool(uring);
 	receive_feed_starved(uring);
-	sendfile_take_turns(uring);
+	take_turns(uring);
 	if (!list_is_empty(&proactor->completed) || !list_is_empty(&uring->unsettled) ||
-		!list_is_empty(&uring->inline_turns))
+		!list_is_empty(&uring->turns))
 		wait_ns_max = 0;
 	r = enter(uring, wait_ns_max);
 	if (io_uring_cq_has_overflow(&uring->ring))
@@ -449,7 +497,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 	list_init(&uring->unsettled);
 	list_init(&uring->orphans);
 	list_init(&uring->pipe_waiters);
-	list_init(&uring->inline_turns);
+	list_init(&uring->turns);
 	uring->zero_copy = options->zero_copy;
 	uring->accept_singly = options->accept_singly;
 	uring->record_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct record), 1024);

@@ -38,7 +38,7 @@ enum op_step {
 	STEP_MOVING,    /* a send; the second hop of a splice alone */
 	STEP_CHAINED,   /* both hops of a splice, linked */
 	STEP_WAITING,   /* a poll for a full socket */
-	STEP_QUEUED,    /* a sendfile without request: wants a pipe, or a turn */
+	STEP_QUEUED,    /* without request: a sendfile wants a pipe; it, or a read, wants a turn */
 	STEP_INSISTING, /* a file op that said EAGAIN: now on a kernel worker */
 };
 
@@ -93,8 +93,8 @@ struct uring {
 	struct accepted *accepted; /* a spare one */
 	struct pipe_pool pipes;
 	struct list pipe_waiters; /* sendfile ops that want a pipe */
-	struct list inline_turns; /* sendfile ops that go on in the next turn */
-	uint64_t inline_share;    /* bytes that may still be sent inline in this turn */
+	struct list turns;        /* reads, and sendfiles by calls, that go on in the next turn */
+	uint64_t turn_share;      /* bytes that may still be moved in this turn */
 	struct page_cache page_cache;
 	enum zero_copy zero_copy;
 	bool accept_singly;
@@ -155,6 +155,12 @@ void uring_reserve(struct uring *uring, unsigned count);
 /* Asks the kernel to cancel the request of that user data. */
 void uring_cancel_request(struct uring *uring, enum completion_tag tag, void *owner);
 
+/* Without a request, the op waits in that list. */
+void uring_queue(struct op *op, struct list *list);
+
+/* Takes from the turn's share what was moved, or is about to be. */
+void uring_use_share(struct uring *uring, uint64_t length);
+
 /* The request that closes op->fd. */
 void uring_close_now(struct uring *uring, struct op *op);
 
@@ -214,16 +220,11 @@ void sendfile_submit(struct uring *uring, struct op *op);
 void sendfile_cancel(struct uring *uring, struct op *op);
 void sendfile_completed(struct uring *uring, struct op *op, int result);
 
-/* Once per turn, before the enter. */
-void sendfile_take_turns(struct uring *uring);
-
 /* The next stretch, whichever way; the op has no request and no pipe. */
 void sendfile_continue(struct uring *uring, struct op *op);
 
 /* The next stretch by sendfile(2), now. */
 void sendfile_inline(struct uring *uring, struct op *op);
-
-void sendfile_queue(struct op *op, struct list *list);
 
 static inline uint64_t sendfile_remaining(const struct op *op)
 {

@@ -5,8 +5,7 @@
  *
  * By sendfile(2), called inline and without waiting for the socket: half the cost where one file is
  * sent to few clients, since no worker has to be woken.  But the loop stands still meanwhile, so
- * each op has INLINE_LENGTH_MAX of a turn, all of them together have TURN_LENGTH_MAX, and who had
- * none in a turn is first in the next.
+ * each op has INLINE_LENGTH_MAX of a turn, and a part of what all of them have together (uring.c).
  *
  * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
  * moves a pipeful, and then it is looked again.  What was looked for is believed for an op of an
@@ -21,15 +20,8 @@
 
 enum {
 	INLINE_LENGTH_MAX = 512 * 1024,
-	TURN_LENGTH_MAX = 1024 * 1024,
 	LOOK_LENGTH_MAX = 1024 * 1024,
 };
-
-void sendfile_queue(struct op *op, struct list *list)
-{
-	op->step = STEP_QUEUED;
-	list_append(list, &op->node);
-}
 
 /* --- inline sendfile(2) ------------------------------------------------------------------- */
 
@@ -43,7 +35,7 @@ static void call_failed(struct uring *uring, struct op *op, int error)
 	if (error == EAGAIN)
 		socket_wait(uring, op);
 	else if (error == EINTR)
-		sendfile_queue(op, &uring->inline_turns);
+		uring_queue(op, &uring->turns);
 	else
 		op_complete(&uring->proactor, op, -error);
 }
@@ -54,7 +46,7 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 {
 	metrics_add(METRIC_SENDFILE_BYTES, moved);
 	op->moved += moved;
-	uring->inline_share -= shorter(moved, uring->inline_share);
+	uring_use_share(uring, moved);
 	if (sendfile_remaining(op) == 0)
 		op_complete(&uring->proactor, op, (int64_t)op->moved);
 	else if (moved == 0)
@@ -62,7 +54,7 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 	else if (moved < length)
 		socket_wait(uring, op);
 	else
-		sendfile_queue(op, &uring->inline_turns);
+		uring_queue(op, &uring->turns);
 }
 
 void sendfile_inline(struct uring *uring, struct op *op)
@@ -76,21 +68,6 @@ void sendfile_inline(struct uring *uring, struct op *op)
 		call_failed(uring, op, errno);
 	else
 		called(uring, op, (uint64_t)moved, length);
-}
-
-/* Who has had a turn queues up behind those who have not. */
-void sendfile_take_turns(struct uring *uring)
-{
-	struct list turns;
-	struct list_node *node;
-
-	uring->inline_share = TURN_LENGTH_MAX;
-	list_move_all(&turns, &uring->inline_turns);
-	while (uring->inline_share > 0 && (node = list_take_first(&turns)))
-		sendfile_continue(uring, container_of(node, struct op, node));
-	while ((node = list_take_first(&uring->inline_turns)))
-		list_append(&turns, node);
-	list_move_all(&uring->inline_turns, &turns);
 }
 
 /* --- which way ---------------------------------------------------------------------------- */
@@ -112,8 +89,8 @@ void sendfile_continue(struct uring *uring, struct op *op)
 {
 	if (uring->zero_copy == ZERO_COPY_SPLICE)
 		splice_begin(uring, op);
-	else if (uring->inline_share == 0)
-		sendfile_queue(op, &uring->inline_turns);
+	else if (uring->turn_share == 0)
+		uring_queue(op, &uring->turns);
 	else if (uring->zero_copy == ZERO_COPY_SENDFILE || is_in_memory(uring, op))
 		sendfile_inline(uring, op);
 	else

@@ -109,7 +109,7 @@ bool splice_begin(struct uring *uring, struct op *op)
 	if (list_is_empty(&uring->pipe_waiters))
 		r = pipe_pool_take(&op->sendfile.pipe, &uring->pipes);
 	if (r == -EBUSY)
-		sendfile_queue(op, &uring->pipe_waiters);
+		uring_queue(op, &uring->pipe_waiters);
 	else if (r < 0)
 		sendfile_inline(uring, op);
 	else

@@ -920,6 +920,32 @@ static void test_sendfile_calls_are_bounded_per_op_and_turn(void **state)
 	proactor_free(proactor);
 }
 
+/* Of a file in memory a read is copied as soon as it is asked for: many together would hold up the
+ * loop for long. */
+static void test_reads_are_bounded_per_turn_and_come_in_order(void **state)
+{
+	enum { COUNT = 40, LENGTH = 128 * 1024 };
+	const uint64_t share_of_all = 1048576;
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	auto_fd file = make_file(LENGTH);
+	static struct call calls[COUNT];
+	static char bytes[COUNT][LENGTH];
+	uint64_t before = counted(METRIC_READ_BYTES);
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		call_init(&calls[i]);
+		proactor_read(proactor, &calls[i].op, file, bytes[i], LENGTH, 0);
+	}
+	turn_until (proactor, calls[COUNT - 1].done_count > 0) {
+		assert_true(counted(METRIC_READ_BYTES) - before <= share_of_all);
+		before = counted(METRIC_READ_BYTES);
+	}
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(finish(proactor, &calls[i]), LENGTH);
+	proactor_free(proactor);
+}
+
 /* Of an op that waits for a pipe, one whose hops run, and one that waits for its socket. */
 static void test_sendfiles_are_cancelled_wherever_they_stand(void **state)
 {
@@ -1012,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(test_auto_calls_sendfile_for_what_is_in_memory),
 		cmocka_unit_test(test_auto_leaves_a_cold_file_to_the_ring),
 		cmocka_unit_test(test_sendfile_calls_are_bounded_per_op_and_turn),
+		cmocka_unit_test(test_reads_are_bounded_per_turn_and_come_in_order),
 		cmocka_unit_test(test_sendfiles_are_cancelled_wherever_they_stand),
 		cmocka_unit_test(test_full_queues_lose_no_op),
 		cmocka_unit_test(test_a_turn_enters_the_kernel_once),
