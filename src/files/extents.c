@@ -38,13 +38,11 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	struct extents *extents = extents_of(source);
 	const struct range *range = &extents->set.ranges[extents->index];
 	uint64_t left = range->length - extents->produced_length;
-	uint64_t length = length_max < EXTENT_LENGTH_MAX ? length_max : EXTENT_LENGTH_MAX;
+	uint64_t length = length_max < left ? length_max : left;
 
 	*piece = (struct body_piece){ .fd = -1 };
 	if (left == 0)
 		return BODY_LAST; /* an empty file */
-	if (length > left)
-		length = left;
 	fill_piece(piece, extents->content, range->offset + extents->produced_length, length);
 	extents->produced_length += length;
 	if (length < left)

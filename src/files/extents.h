@@ -7,9 +7,6 @@
 #include "http/body.h"
 #include "http/range.h"
 
-/* One extent at most: fairness between connections and the progress of a send count in these. */
-#define EXTENT_LENGTH_MAX UINT64_C(1048576)
-
 /* These ranges of the content, one after the other; the source holds it until release().  NULL: out
  * of memory. */
 struct body_source *extents_open(

@@ -151,8 +151,8 @@ static void connection_free(struct connection *connection)
 {
 	struct http1_service *service = connection->service;
 
-	if (connection->active && connection->active->exchanging)
-		output_finish_exchange(connection, true);
+	if (connection->active)
+		output_break_off(connection);
 	connection_idle(connection);
 	metrics_subtract(METRIC_INPUT_READING_HEAD + connection->input, 1);
 	metrics_subtract(METRIC_OUTPUT_READING + connection->output, 1);
@@ -268,6 +268,7 @@ int connection_activate(struct connection *connection)
 	active->started_ns = 0;
 	active->gathered_count = 0;
 	active->exchanging = false;
+	active->sending = false;
 	buffer_init(&active->output, active->output_memory, sizeof(active->output_memory));
 	connection->active = active;
 	metrics_add(METRIC_CONNECTIONS_ACTIVE, 1);

@@ -19,7 +19,7 @@ enum {
 	CONNECTION_OUTPUT_SIZE = 16384, /* heads, small bodies, gathered answers */
 	CONNECTION_GATHERED_MAX = 16,   /* answers that leave in one send */
 	CONNECTION_COPIED_MAX = 2048,   /* bytes of body worth copying to save a range of memory */
-	CONNECTION_PIECE_MAX = 1048576, /* bytes of body per send */
+	CONNECTION_PIECE_MAX = 1 << 24, /* bytes of body per send */
 	CONNECTION_DISCARDED_MAX = 65536, /* bytes of unwanted body read before giving up */
 };
 
@@ -39,6 +39,7 @@ struct active {
 	uint64_t discarded_length;
 	uint64_t progress;    /* of the send in flight when its deadline last passed */
 	uint64_t body_length; /* of the response body handed to the stream so far */
+	size_t lead_length;   /* of what precedes the piece in the send in flight */
 	unsigned gathered_count;
 	bool exchanging;     /* between HEAD_READ and the exchange's end */
 	bool delivering;     /* the endpoint's sink is receiving bytes this moment */
@@ -48,6 +49,7 @@ struct active {
 	bool chunked;        /* the response body is framed in chunks */
 	bool piece_is_last;  /* nothing follows `piece` */
 	bool piece_due;      /* `piece` is a file that follows the send in flight */
+	bool sending;        /* a send is in flight, or was when the connection was closed */
 	bool awaiting_ready; /* the source said LATER and has not called ready() */
 	struct body_piece piece;
 	struct iovec vector[3];
@@ -121,8 +123,9 @@ input_action_fn input_begin_next, input_discard, input_end, input_finish, input_
 
 extern const struct exchange_wire http1_wire;
 
-/* The exchange is over (`cut`: before its last byte left): body released, response recorded. */
-void output_finish_exchange(struct connection *connection, bool cut);
+/* The connection is over, whatever it was sending: what has left is counted, an exchange that was
+ * answered is cut. */
+void output_break_off(struct connection *connection);
 
 output_action_fn output_keep_state, output_begin, output_expire_reading, output_drain,
 	output_end_reading;

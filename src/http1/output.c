@@ -118,6 +118,7 @@ static enum output_state send_memory(
 	struct text parts[3];
 	unsigned count = 0;
 
+	active->lead_length = active->output.length;
 	bytes = copy_if_short(&active->output, bytes);
 	if (bytes.length == 0)
 		tail = copy_if_short(&active->output, tail);
@@ -131,6 +132,7 @@ static enum output_state send_memory(
 	}
 	assert(count > 0);
 	active->progress = 0;
+	active->sending = true;
 	stream_send(&connection->stream, &active->send, active->vector, count, more);
 	return OUTPUT_SENDING;
 }
@@ -149,7 +151,9 @@ static enum output_state send_piece_of_file(struct connection *connection)
 	bool more = !active->piece_is_last || active->chunked;
 
 	active->piece_due = false;
+	active->lead_length = 0;
 	active->progress = 0;
+	active->sending = true;
 	stream_send_file(
 		&connection->stream, &active->send, piece->fd, piece->offset, piece->length, more);
 	return OUTPUT_SENDING_FILE;
@@ -158,9 +162,9 @@ static enum output_state send_piece_of_file(struct connection *connection)
 static void count_sent(struct connection *connection)
 {
 	struct active *active = connection->active;
-	uint64_t moved = active->send.op.moved;
 
-	metrics_add(METRIC_BYTES_SENT, moved);
+	metrics_add(METRIC_BYTES_SENT, active->send.op.moved);
+	active->sending = false;
 	connection->progressed = true;
 	active->output.length = 0;
 	active->gathered_count = 0;
@@ -194,6 +198,19 @@ static void count_response(const struct exchange *exchange, bool cut)
 		metrics_add(METRIC_RESPONSES_CUT, 1);
 }
 
+/* How much of the body that was handed to the stream has not reached the socket. */
+static uint64_t unsent_length(const struct active *active)
+{
+	uint64_t moved = active->send.op.moved;
+
+	if (!active->sending)
+		return 0;
+	if (active->piece_due || moved <= active->lead_length)
+		return active->piece.length;
+	moved -= active->lead_length;
+	return active->piece.length > moved ? active->piece.length - moved : 0;
+}
+
 static void record(struct connection *connection, bool cut)
 {
 	struct http1_service *service = connection->service;
@@ -203,11 +220,12 @@ static void record(struct connection *connection, bool cut)
 	if (!service->finished)
 		return;
 	exchange_client_address(exchange, &client);
-	exchange->sent_length = connection->active->body_length;
+	exchange->sent_length = connection->active->body_length - unsent_length(connection->active);
 	service->finished(service, &(struct http1_record){ exchange, &client, cut });
 }
 
-void output_finish_exchange(struct connection *connection, bool cut)
+/* The exchange is over (`cut`: before its last byte left): body released, response recorded. */
+static void finish_exchange(struct connection *connection, bool cut)
 {
 	struct active *active = connection->active;
 	struct body_source *body = active->exchange.response.body;
@@ -218,6 +236,16 @@ void output_finish_exchange(struct connection *connection, bool cut)
 	record(connection, cut);
 	if (body)
 		body->release(body);
+}
+
+void output_break_off(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	if (active->sending)
+		metrics_add(METRIC_BYTES_SENT, active->send.op.moved);
+	if (active->exchanging)
+		finish_exchange(connection, true);
 }
 
 /* Who asked for the close sends nothing more (RFC 9112 §9.6), so that no reset can overtake the
@@ -236,7 +264,7 @@ static enum output_state finish(struct connection *connection)
 {
 	bool is_over = connection->last && client_has_finished(connection);
 
-	output_finish_exchange(connection, false);
+	finish_exchange(connection, false);
 	if (is_over)
 		return output_close(connection);
 	connection_post_input(connection, INPUT_EVENT_NEXT);
@@ -336,16 +364,16 @@ static enum output_state await_body(struct connection *connection)
 	return OUTPUT_AWAITING_BODY;
 }
 
-/* Is the body as long as was announced? */
+/* With this piece, is the body as long as was announced? */
 static bool length_is_right(const struct active *active)
 {
 	int64_t announced = active->exchange.response.length;
+	uint64_t length = active->body_length + active->piece.length;
 
 	if (announced < 0)
 		return true;
-	if (active->piece_is_last)
-		return active->body_length == (uint64_t)announced;
-	return active->body_length <= (uint64_t)announced;
+	return active->piece_is_last ? length == (uint64_t)announced
+				     : length <= (uint64_t)announced;
 }
 
 enum output_state output_pull(struct connection *connection)
@@ -364,9 +392,9 @@ enum output_state output_pull(struct connection *connection)
 		active->piece_is_last = outcome == BODY_LAST;
 		if (active->piece.fd < 0)
 			active->piece.length = active->piece.bytes.length;
-		active->body_length += active->piece.length;
 		if (!length_is_right(active))
 			return cut(connection, "the body is not as long as announced");
+		active->body_length += active->piece.length;
 	} while (active->piece.length == 0 && !active->piece_is_last);
 	if (active->piece.length == 0 && !active->chunked && active->output.length == 0)
 		return finish(connection);
@@ -462,6 +490,7 @@ static void begin_exchange(struct active *active)
 	active->sink_ended = false;
 	active->continue_due = false;
 	active->awaiting_ready = false;
+	active->piece.length = 0;
 	active->piece_due = false;
 	active->piece_is_last = false;
 	active->content_length = 0;
@@ -531,6 +560,7 @@ enum output_state output_sent(struct connection *connection)
 	if (connection->output == OUTPUT_SENDING_FILE && active->chunked) {
 		/* The framing that follows a file's chunk. */
 		buffer_append(&active->output, tail_of(active));
+		active->piece.length = 0;
 		if (active->piece_is_last) {
 			active->chunked = false;
 			return send_output(connection, false);

@@ -5,7 +5,8 @@
  *
  * By sendfile(2), called inline and without waiting for the socket: half the cost where one file is
  * sent to few clients, since no worker has to be woken.  But the loop stands still meanwhile, so
- * each op has INLINE_LENGTH_MAX of a turn, and a part of what all of them have together (uring.c).
+ * each call moves INLINE_LENGTH_MAX, and all ops have a share of a turn together (uring.c); who had
+ * no part of it is first in the next.
  *
  * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
  * moves a pipeful, and then it is looked again.  What was looked for is believed for an op of an
@@ -19,8 +20,8 @@
 #include "base/metrics.h"
 
 enum {
-	INLINE_LENGTH_MAX = 512 * 1024,
-	LOOK_LENGTH_MAX = 1024 * 1024,
+	INLINE_LENGTH_MAX = 1024 * 1024,
+	LOOK_LENGTH_MAX = 4 * 1024 * 1024,
 };
 
 /* --- inline sendfile(2) ------------------------------------------------------------------- */

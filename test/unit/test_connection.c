@@ -34,6 +34,7 @@ struct world {
 	struct router router;
 	struct http1_service service;
 	unsigned finished_count, cut_count;
+	uint64_t sent_length; /* of the last that finished */
 	unsigned cancelled_count;
 };
 static struct world world;
@@ -295,6 +296,7 @@ static void count_finished(struct http1_service *service, const struct http1_rec
 	(void)service;
 	world.finished_count++;
 	world.cut_count += record->cut;
+	world.sent_length = record->exchange->sent_length;
 }
 
 static const struct http1_options usual_options = {
@@ -765,6 +767,76 @@ static void test_client_that_takes_nothing_is_closed(void **state)
 	await_gone(SECOND);
 	assert_int_equal(world.cut_count, 1);
 	world_close();
+}
+
+/* What stands behind the first `mark`; without bytes where there is none. */
+static struct text behind(struct text text, const char *mark)
+{
+	const char *found = memmem(text.bytes, text.length, mark, strlen(mark));
+
+	if (!found)
+		return (struct text){ NULL, 0 };
+	return text_from(text, (size_t)(found - text.bytes) + strlen(mark));
+}
+
+/* Of what a client received, the bytes of the body: behind the head, without the framing of chunks.
+ */
+static uint64_t body_length_of(struct text received)
+{
+	bool is_chunked = behind(received, "chunked").bytes;
+	struct text rest = behind(received, "\r\n\r\n");
+	uint64_t sum = 0;
+
+	if (!is_chunked)
+		return rest.length;
+	while (rest.length > 0) {
+		size_t length = strtoul(rest.bytes, NULL, 16);
+
+		rest = behind(rest, "\r\n");
+		sum += length < rest.length ? length : rest.length;
+		rest = text_from(rest, length + 2 < rest.length ? length + 2 : rest.length);
+	}
+	return sum;
+}
+
+static void cut_response(const char *script, const char *version, size_t taken)
+{
+	uint64_t sent = metrics_sum(METRIC_BYTES_SENT);
+	struct simulated_client *client;
+	struct text received;
+	char request[64];
+
+	world_open();
+	client = connect_client();
+	simulated_client_set_buffers(client, taken);
+	simulated_client_stop_reading(client);
+	snprintf(request, sizeof(request), "GET /script?%s HTTP/%s\r\nHost: x\r\n\r\n", script,
+		version);
+	send_string(client, request);
+	await_gone(SECOND);
+	simulated_client_start_reading(client);
+	turn_some(20);
+	received = simulated_client_received(client);
+	assert_true(received.length > 0);
+	assert_int_equal(world.cut_count, 1);
+	assert_int_equal(metrics_sum(METRIC_BYTES_SENT) - sent, received.length);
+	assert_int_equal(world.sent_length, body_length_of(received));
+	world_close();
+}
+
+/* What is logged and counted of a cut response is what the client can have got, wherever in its
+ * head, its memory, its files or their framing it was cut. */
+static void test_of_a_cut_response_what_has_left_is_recorded(void **state)
+{
+	static const char *const scripts[] = { "FF", "fF", "mF", "mfFm", "ffmmF" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		for (size_t taken = 80; taken < 250; taken += 3) {
+			cut_response(scripts[i], "1.1", taken);
+			cut_response(scripts[i], "1.0", taken);
+		}
+	}
 }
 
 static void test_slow_client_that_takes_something_is_served(void **state)
@@ -1524,6 +1596,7 @@ int main(void)
 		cmocka_unit_test(test_head_has_its_time_from_its_first_byte),
 		cmocka_unit_test(test_idle_connection_is_closed_without_a_word),
 		cmocka_unit_test(test_client_that_takes_nothing_is_closed),
+		cmocka_unit_test(test_of_a_cut_response_what_has_left_is_recorded),
 		cmocka_unit_test(test_slow_client_that_takes_something_is_served),
 		cmocka_unit_test(test_lingering_ends_by_its_timer),
 		cmocka_unit_test(test_a_client_that_said_close_is_not_waited_for),
