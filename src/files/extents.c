@@ -67,11 +67,11 @@ struct body_source *extents_open(
 	(void)proactor;
 	if (!extents)
 		return NULL;
-	*extents = (struct extents){
-		.source = { .produce = produce, .release = release },
-		.content = content_take(content),
-		.set = *set,
-	};
+	extents->source = (struct body_source){ .produce = produce, .release = release };
+	extents->content = content_take(content);
+	extents->index = 0;
+	extents->produced_length = 0;
+	range_set_copy(&extents->set, set);
 	return &extents->source;
 }
 

@@ -4,8 +4,8 @@
  * request, so exchange_init() sets single members and leaves the arrays as they are: their counts
  * and lengths say how much of them is true.
  *
- * Whatever is added to the response is copied into the response's own memory, filtered: no byte
- * that could end a field line gets into one, wherever it came from (RFC 9110 §5.5). */
+ * Whatever value is added to the response is copied into the response's own memory, filtered: no
+ * byte that could end a field line gets into one, wherever it came from (RFC 9110 §5.5). */
 #include "http/exchange.h"
 
 #include <assert.h>
@@ -84,10 +84,9 @@ static bool add_field(struct response *response, struct text name, struct text v
 	struct buffer *memory = &response->memory;
 	struct field *field = &response->fields[response->field_count];
 
-	if (response->field_count >= RESPONSE_FIELDS_MAX ||
-		name.length + value.length > buffer_room(memory))
+	if (response->field_count >= RESPONSE_FIELDS_MAX || value.length > buffer_room(memory))
 		return false;
-	field->name = copy_without_controls(memory, name);
+	field->name = name;
 	field->value = copy_without_controls(memory, value);
 	response->field_count++;
 	return true;
@@ -96,7 +95,7 @@ static bool add_field(struct response *response, struct text name, struct text v
 void exchange_add_field(struct exchange *exchange, struct text name, struct text value)
 {
 	assert(!exchange->answered);
-	assert(name.length > 0);
+	assert(name.length > 0 && name.length <= RESPONSE_FIELD_NAME_MAX);
 	if (!add_field(&exchange->response, name, value))
 		log_warning("no room for the field %.*s in the response to %.*s",
 			TEXT_ARGUMENTS(name), TEXT_ARGUMENTS(exchange->request.line));

@@ -22,14 +22,15 @@ struct proxies;
 
 enum {
 	RESPONSE_FIELDS_MAX = 24,          /* that an endpoint may add */
+	RESPONSE_FIELD_NAME_MAX = 32,      /* the length of their names */
 	LOCATION_FIELDS_MAX = 16,          /* that the configuration may add to those */
 	LOCATION_FIELDS_LENGTH_MAX = 4096, /* of their names and values */
 	COMPRESSION_FIELDS_MAX = 2,        /* that compression may add */
-	RESPONSE_MEMORY_SIZE = 2048,  /* for the names and values of fields, and short bodies */
-	REQUEST_PATH_SIZE = 4096,     /* a longer path is answered with 414 */
-	PREPARED_HEAD_SIZE = 512,     /* a longer head is rendered each time */
-	EXCHANGE_SCRATCH_SIZE = 1024, /* the endpoint's, see exchange_scratch() */
-	EXCHANGE_WINDOW = 65536,      /* request body bytes not yet consumed, at most */
+	RESPONSE_MEMORY_SIZE = 2048,       /* for the values of fields, and short bodies */
+	REQUEST_PATH_SIZE = 4096,          /* a longer path is answered with 414 */
+	PREPARED_HEAD_SIZE = 512,          /* a longer head is rendered each time */
+	EXCHANGE_SCRATCH_SIZE = 1024,      /* the endpoint's, see exchange_scratch() */
+	EXCHANGE_WINDOW = 65536,           /* request body bytes not yet consumed, at most */
 };
 
 /* What a wire does for the exchange; called through the functions below only. */
@@ -103,9 +104,11 @@ void exchange_init(
  *	struct lookup *lookup = exchange_scratch(exchange, sizeof(*lookup)); */
 void *exchange_scratch(struct exchange *exchange, size_t size);
 
-/* Name and value are copied, without control bytes: whatever a value is made of, it stays one line.
- * What finds no room is left out whole, with a warning.  The names of framing (Content-Length,
- * Transfer-Encoding, Connection, Date, Server) are the wire's and must not be added. */
+/* The value is copied, without control bytes: whatever it is made of, it stays one line.  The name
+ * is not: it lasts as long as the program, as a literal does, and has at most
+ * RESPONSE_FIELD_NAME_MAX bytes.  What finds no room is left out whole, with a warning.  The names
+ * of framing (Content-Length, Transfer-Encoding, Connection, Date, Server) are the wire's and must
+ * not be added. */
 void exchange_add_field(struct exchange *exchange, struct text name, struct text value);
 
 /* The media type (valid until the answer) and length of the representation that this answer is

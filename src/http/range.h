@@ -2,6 +2,8 @@
 #ifndef RINGLET_HTTP_RANGE_H
 #define RINGLET_HTTP_RANGE_H
 
+#include <string.h>
+
 #include "base/buffer.h"
 
 enum { RANGE_COUNT_MAX = 32 }; /* a request for more is answered with the whole */
@@ -29,6 +31,13 @@ enum range_outcome range_parse(struct range_set *set, struct text value, uint64_
 
 /* Everything. */
 void range_set_whole(struct range_set *set, uint64_t length);
+
+/* Of the array only what counts. */
+static inline void range_set_copy(struct range_set *to, const struct range_set *from)
+{
+	to->count = from->count;
+	memcpy(to->ranges, from->ranges, from->count * sizeof(from->ranges[0]));
+}
 
 /* The bytes of all ranges together. */
 uint64_t range_set_length(const struct range_set *set);

@@ -17,7 +17,8 @@
 /* Room that is left for a head when answers are gathered: more than any head needs. */
 enum {
 	FIELDS_MAX = RESPONSE_FIELDS_MAX + LOCATION_FIELDS_MAX + COMPRESSION_FIELDS_MAX,
-	HEAD_ROOM = RESPONSE_MEMORY_SIZE + LOCATION_FIELDS_LENGTH_MAX + FIELDS_MAX * 4 + 512,
+	HEAD_ROOM = RESPONSE_MEMORY_SIZE + RESPONSE_FIELDS_MAX * RESPONSE_FIELD_NAME_MAX +
+		    LOCATION_FIELDS_LENGTH_MAX + FIELDS_MAX * 4 + 512,
 };
 
 static struct active *active_of(struct exchange *exchange)

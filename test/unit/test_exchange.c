@@ -158,7 +158,7 @@ static void test_a_redirect_carries_its_location(void **state)
 static void test_a_redirect_without_room_is_414(void **state)
 {
 	struct exchange *exchange = *state;
-	static char location[RESPONSE_MEMORY_SIZE];
+	static char location[RESPONSE_MEMORY_SIZE + 1];
 
 	memset(location, 'a', sizeof(location));
 	exchange_answer_redirect(exchange, 301, (struct text){ location, sizeof(location) });
@@ -167,13 +167,12 @@ static void test_a_redirect_without_room_is_414(void **state)
 	assert_field(exchange, 0, "Content-Type", "text/plain; charset=utf-8");
 }
 
-static void test_fields_are_copied(void **state)
+static void test_values_are_copied(void **state)
 {
 	struct exchange *exchange = *state;
-	char name[] = "Allow", value[] = "GET";
+	char value[] = "GET";
 
-	exchange_add_field(exchange, text_of(name), text_of(value));
-	memset(name, 'x', sizeof(name) - 1);
+	exchange_add_field(exchange, text_literal("Allow"), text_of(value));
 	memset(value, 'x', sizeof(value) - 1);
 	assert_field(exchange, 0, "Allow", "GET");
 }
@@ -186,22 +185,24 @@ static void test_no_control_byte_gets_into_a_field(void **state)
 	exchange_add_field(
 		exchange, text_literal("Location"), text_literal("/a\r\nSet-Cookie: b\0c\x7f\x1b"));
 	assert_field(exchange, 0, "Location", "/aSet-Cookie: bc");
-	exchange_add_field(exchange, text_literal("X\r\nY"), text_literal("\r\n\tä\t b \r\n"));
-	assert_field(exchange, 1, "XY", "ä\t b");
+	exchange_add_field(exchange, text_literal("X"), text_literal("\r\n\tä\t b \r\n"));
+	assert_field(exchange, 1, "X", "ä\t b");
 }
 
 static void test_fields_without_room_are_left_out_whole(void **state)
 {
 	struct exchange *exchange = *state;
-	static char value[RESPONSE_MEMORY_SIZE - 2];
+	static char bytes[RESPONSE_MEMORY_SIZE + 1];
+	struct text value = { bytes, sizeof(bytes) };
 
-	memset(value, 'v', sizeof(value));
-	exchange_add_field(exchange, text_literal("Long"), (struct text){ value, sizeof(value) });
+	memset(bytes, 'v', sizeof(bytes));
+	exchange_add_field(exchange, text_literal("A"), value);
 	assert_int_equal(exchange->response.field_count, 0);
 	assert_int_equal(exchange->response.memory.length, 0);
-	exchange_add_field(exchange, text_literal("AB"), (struct text){ value, sizeof(value) });
+	value.length--;
+	exchange_add_field(exchange, text_literal("A"), value);
 	assert_int_equal(exchange->response.field_count, 1);
-	assert_int_equal(exchange->response.fields[0].value.length, sizeof(value));
+	assert_int_equal(exchange->response.fields[0].value.length, RESPONSE_MEMORY_SIZE);
 }
 
 static void test_fields_beyond_their_number_are_left_out(void **state)
@@ -260,7 +261,7 @@ int main(void)
 		exchange_test(test_an_error_is_its_status_as_plain_text),
 		exchange_test(test_a_redirect_carries_its_location),
 		exchange_test(test_a_redirect_without_room_is_414),
-		exchange_test(test_fields_are_copied),
+		exchange_test(test_values_are_copied),
 		exchange_test(test_no_control_byte_gets_into_a_field),
 		exchange_test(test_fields_without_room_are_left_out_whole),
 		exchange_test(test_fields_beyond_their_number_are_left_out),
