@@ -260,10 +260,16 @@ static bool client_has_finished(const struct connection *connection)
 	       active->exchange.request.content_length == 0 && active->kept.length == 0;
 }
 
+/* Is the connection closed as soon as this response has left? */
+static bool close_follows(const struct connection *connection)
+{
+	return connection->last && client_has_finished(connection);
+}
+
 /* All of the response has left, or is about to in the same send as the next. */
 static enum output_state finish(struct connection *connection)
 {
-	bool is_over = connection->last && client_has_finished(connection);
+	bool is_over = close_follows(connection);
 
 	finish_exchange(connection, false);
 	if (is_over)
@@ -303,14 +309,15 @@ static bool may_gather(const struct connection *connection, size_t length)
 	       input_has_next_head(connection);
 }
 
-/* The last of a response that is in memory: sent now, or with the next one. */
+/* The last of a response that is in memory: sent now, with the next one, or with the connection's
+ * end, which the close will push off in the same segment. */
 static enum output_state send_last(
 	struct connection *connection, struct text bytes, struct text tail)
 {
 	struct active *active = connection->active;
 
 	if (!may_gather(connection, bytes.length + tail.length))
-		return send_memory(connection, bytes, tail, false);
+		return send_memory(connection, bytes, tail, close_follows(connection));
 	buffer_append(&active->output, bytes);
 	buffer_append(&active->output, tail);
 	active->gathered_count++;

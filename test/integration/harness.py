@@ -296,6 +296,12 @@ class ConnectionEnded(AssertionError):
         self.was_reset = was_reset
 
 
+def segments_received(connection):
+    """By a TCP socket: tcpi_segs_in of struct tcp_info (linux/tcp.h)."""
+    information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return struct.unpack_from("I", information, 140)[0]
+
+
 class Client:
     """One connection.  Every call ends within `seconds` of having been made, or fails."""
 

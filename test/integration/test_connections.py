@@ -118,6 +118,19 @@ class Connections(unittest.TestCase):
     def sends(self, watcher):
         return json.loads(watcher.get("/stats?format=json").body)["counters"]["sends"]
 
+    def test_last_answer_and_the_end_leave_in_one_segment(self):
+        """To a client that said close; the least of several, for a busy machine acknowledges apart."""
+        kept = min(self.segments_of("/ping", {}) for _ in range(9))
+        closed = min(self.segments_of("/ping", {"Connection": "close"}) for _ in range(9))
+        self.assertEqual(closed, kept)
+
+    def segments_of(self, target, fields):
+        with self.server.client() as client:
+            self.assertEqual(client.get(target, fields=fields).body, b"pong")
+            if fields:
+                client.assert_closed()
+            return harness.segments_received(client.socket)
+
     # Interim responses (RFC 9110 §10.1.1, §15.2)
 
     def reading_body(self):
