@@ -77,6 +77,7 @@ struct op {
 		struct {
 			int file;
 			bool more;
+			uint8_t halvings; /* uring_sendfile.c's: of what is tried at once */
 			uint64_t offset, length;
 			uint64_t in_memory_end; /* uring_sendfile.c's: where it looked up to */
 			struct pipe_pair *pipe; /* uring_splice.c's */

@@ -218,6 +218,7 @@ void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int fil
 	op_begin(proactor, op, OP_SENDFILE, fd);
 	op->sendfile.file = file;
 	op->sendfile.more = more;
+	op->sendfile.halvings = 0;
 	op->sendfile.offset = offset;
 	op->sendfile.length = length;
 	op->sendfile.in_memory_end = 0;

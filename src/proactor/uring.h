@@ -102,6 +102,11 @@ struct uring {
 	bool pool_watched;
 };
 
+static inline uint64_t shorter(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static inline struct uring *uring_of(struct proactor *proactor)
 {
 	return container_of(proactor, struct uring, proactor);
@@ -225,6 +230,10 @@ void sendfile_continue(struct uring *uring, struct op *op);
 
 /* The next stretch by sendfile(2), now. */
 void sendfile_inline(struct uring *uring, struct op *op);
+
+/* How much of it is tried at once, and what came of it. */
+uint64_t sendfile_stretch(const struct op *op);
+void sendfile_note_stretch(struct op *op, uint64_t moved, bool is_whole);
 
 static inline uint64_t sendfile_remaining(const struct op *op)
 {

@@ -24,11 +24,6 @@ void socket_wait(struct uring *uring, struct op *op)
 	uring_sign(sqe, TAG_OP, op);
 }
 
-static size_t shorter(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* A vector of several ranges needs a header that lives as long as the request.  Without memory for
  * it the ranges go one by one. */
 static void take_message(struct uring *uring, struct op *op)

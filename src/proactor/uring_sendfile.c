@@ -5,12 +5,15 @@
  *
  * By sendfile(2), called inline and without waiting for the socket: half the cost where one file is
  * sent to few clients, since no worker has to be woken.  But the loop stands still meanwhile, so
- * each call moves INLINE_LENGTH_MAX, and all ops have a share of a turn together (uring.c); who had
- * no part of it is first in the next.
+ * each call moves a stretch, and all ops have a share of a turn together (uring.c); who had no part
+ * of it is first in the next.
+ *
+ * A stretch is what the socket took last, twice: a slow reader's few KiB are not worth a pipeful
+ * that comes back, or a look at 4 MiB.
  *
  * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
- * moves a pipeful, and then it is looked again.  What was looked for is believed for an op of an
- * extent, but not across a wait for the socket, which may have been long. */
+ * moves a stretch, and then it is looked again.  What was looked for is believed until an op has
+ * got there, but not across a wait for the socket, which may have been long. */
 #include "proactor/uring.h"
 
 #include <assert.h>
@@ -20,25 +23,42 @@
 #include "base/metrics.h"
 
 enum {
-	INLINE_LENGTH_MAX = 1024 * 1024,
-	LOOK_LENGTH_MAX = 4 * 1024 * 1024,
+	STRETCH_LENGTH_MAX = 1024 * 1024,
+	STRETCH_HALVINGS_MAX = 4,
+	STRETCHES_PER_LOOK = 4,
 };
+
+/* --- stretches ---------------------------------------------------------------------------- */
+
+uint64_t sendfile_stretch(const struct op *op)
+{
+	return (uint64_t)STRETCH_LENGTH_MAX >> op->sendfile.halvings;
+}
+
+void sendfile_note_stretch(struct op *op, uint64_t moved, bool is_whole)
+{
+	if (is_whole) {
+		if (op->sendfile.halvings > 0)
+			op->sendfile.halvings--;
+		return;
+	}
+	op->sendfile.halvings = STRETCH_HALVINGS_MAX;
+	while (op->sendfile.halvings > 0 && sendfile_stretch(op) < 2 * moved)
+		op->sendfile.halvings--;
+}
 
 /* --- inline sendfile(2) ------------------------------------------------------------------- */
 
-static uint64_t shorter(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void call_failed(struct uring *uring, struct op *op, int error)
 {
-	if (error == EAGAIN)
+	if (error == EAGAIN) {
+		sendfile_note_stretch(op, 0, false);
 		socket_wait(uring, op);
-	else if (error == EINTR)
+	} else if (error == EINTR) {
 		uring_queue(op, &uring->turns);
-	else
+	} else {
 		op_complete(&uring->proactor, op, -error);
+	}
 }
 
 /* A call that was cut short has filled the socket, or met the end of the file, which the call after
@@ -48,6 +68,7 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 	metrics_add(METRIC_SENDFILE_BYTES, moved);
 	op->moved += moved;
 	uring_use_share(uring, moved);
+	sendfile_note_stretch(op, moved, moved == length);
 	if (sendfile_remaining(op) == 0)
 		op_complete(&uring->proactor, op, (int64_t)op->moved);
 	else if (moved == 0)
@@ -60,7 +81,7 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 
 void sendfile_inline(struct uring *uring, struct op *op)
 {
-	uint64_t length = shorter(sendfile_remaining(op), INLINE_LENGTH_MAX);
+	uint64_t length = shorter(sendfile_remaining(op), sendfile_stretch(op));
 	off_t offset = (off_t)sendfile_position(op);
 	ssize_t moved = sendfile(op->fd, op->sendfile.file, &offset, length);
 
@@ -76,9 +97,10 @@ void sendfile_inline(struct uring *uring, struct op *op)
 static bool is_in_memory(struct uring *uring, struct op *op)
 {
 	uint64_t begin = sendfile_position(op);
-	uint64_t length = shorter(sendfile_remaining(op), LOOK_LENGTH_MAX);
+	uint64_t stretch = sendfile_stretch(op);
+	uint64_t length = shorter(sendfile_remaining(op), STRETCHES_PER_LOOK * stretch);
 
-	if (op->sendfile.in_memory_end >= begin + shorter(length, INLINE_LENGTH_MAX))
+	if (op->sendfile.in_memory_end >= begin + shorter(length, stretch))
 		return true;
 	if (!page_cache_holds(&uring->page_cache, op->sendfile.file, begin, length))
 		return false;

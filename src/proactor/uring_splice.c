@@ -1,7 +1,7 @@
 /* A file to a socket by splice: file → pooled pipe → socket, both hops linked in one submission, so
  * that a kernel worker does them without coming back in between, and waits if the disk has to be
- * waited for.  A stretch is what a pipe holds; after each the pipe goes to the op that has waited
- * longest, if one does.
+ * waited for.  A stretch is at most what a pipe holds; after each the pipe goes to the op that has
+ * waited longest, if one does.
  *
  *	QUEUED    for a pipe; where none can be made at all, sendfile(2) serves
  *	CHAINED   both hops; all moved → next stretch, or the end
@@ -56,8 +56,9 @@ static void finish(struct uring *uring, struct op *op, int64_t result)
 	serve_pipe_waiters(uring);
 }
 
-static void park(struct uring *uring, struct op *op)
+static void park(struct uring *uring, struct op *op, uint64_t moved)
 {
+	sendfile_note_stretch(op, moved, false);
 	return_pipe(uring, op);
 	socket_wait(uring, op);
 	serve_pipe_waiters(uring);
@@ -91,8 +92,9 @@ static void request_flush(struct uring *uring, struct op *op, unsigned length)
  * and break the link. */
 static void request_stretch(struct uring *uring, struct op *op)
 {
-	uint64_t room = op->sendfile.pipe->length - sendfile_position(op) % PAGE_LENGTH;
-	unsigned length = (unsigned)(sendfile_remaining(op) < room ? sendfile_remaining(op) : room);
+	uint64_t room = shorter(op->sendfile.pipe->length, sendfile_stretch(op)) -
+			sendfile_position(op) % PAGE_LENGTH;
+	unsigned length = (unsigned)shorter(sendfile_remaining(op), room);
 
 	op->step = STEP_CHAINED;
 	op->sendfile.pipe->piped = length; /* unless splice_filled() learns otherwise */
@@ -119,6 +121,7 @@ bool splice_begin(struct uring *uring, struct op *op)
 
 static void next_stretch(struct uring *uring, struct op *op)
 {
+	sendfile_note_stretch(op, 0, true);
 	return_pipe(uring, op);
 	sendfile_continue(uring, op);
 	serve_pipe_waiters(uring);
@@ -146,7 +149,7 @@ void splice_flushed(struct uring *uring, struct op *op, int result)
 	else if (op->sendfile.pipe->piped == 0)
 		next_stretch(uring, op);
 	else if (result >= 0 || result == -EAGAIN || result == -ENOBUFS)
-		park(uring, op);
+		park(uring, op, moved);
 	else if (result == -EINTR || result == -ECANCELED)
 		flush_again(uring, op);
 	else

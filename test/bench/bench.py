@@ -165,23 +165,27 @@ class Course:
                 self.run_once(case, server, i, 60, ("--requests", what.COLD_COUNT))
 
     def slow(self, case):
-        for server in self.takers(case):
-            pids = server.pids()
-            alone = measure.measure(self.load, server, case, 2 * self.seconds)
-            before = measure.thread_count(pids), measure.resident_bytes(pids)
-            with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
-                self.run_once(case, server, 0, 2 * self.seconds)
-                self.compare_with_alone(case, server, alone)
-                after = measure.thread_count(pids), measure.resident_bytes(pids)
-            measure.settle(pids)
-            self.remark(case, server, f"p99 alone {alone['p99_us']:.0f} µs; threads "
-                        f"{before[0]} to {after[0]}; resident MB "
-                        f"{before[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
+        """Each round alone, then beside them; what they cost grows no more once they are there."""
+        takers = self.takers(case)
+        for i in range(self.pairs):
+            for server in takers if i % 2 == 0 else reversed(takers):
+                self.slow_once(case, server, i)
+                measure.settle(server.pids())
 
-    def compare_with_alone(self, case, server, alone):
-        for run in self.runs:
-            if (run["case"], run["server"]) == (case.name, server.name) and alone["p99_us"]:
-                run["p99_to_alone"] = run["p99_us"] / alone["p99_us"]
+    def slow_once(self, case, server, round_number):
+        pids = server.pids()
+        alone = measure.measure(self.load, server, case, self.seconds)
+        before = measure.thread_count(pids), measure.resident_bytes(pids)
+        with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
+            there = measure.thread_count(pids), measure.resident_bytes(pids)
+            beside = measure.measure(self.load, server, case, self.seconds)
+            after = measure.thread_count(pids), measure.resident_bytes(pids)
+        self.record(case, server, round_number,
+                    {**beside, "p99_to_alone": beside["p99_us"] / alone["p99_us"]})
+        if round_number == 0:
+            self.remark(case, server, f"p99 alone {alone['p99_us']:.0f} µs; threads {before[0]}, "
+                        f"with them {there[0]} to {after[0]}; resident MB {before[1] / 1e6:.1f}, "
+                        f"with them {there[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
 
     def idle(self, case):
         # Ringlet keeps two descriptors free for each connection, a socket and a file, and some for

@@ -119,7 +119,7 @@ class Connections(unittest.TestCase):
         return json.loads(watcher.get("/stats?format=json").body)["counters"]["sends"]
 
     def test_last_answer_and_the_end_leave_in_one_segment(self):
-        """To a client that said close; the least of several, for a busy machine acknowledges apart."""
+        """To a client that said close; the least of several: a busy machine acknowledges apart."""
         kept = min(self.segments_of("/ping", {}) for _ in range(9))
         closed = min(self.segments_of("/ping", {"Connection": "close"}) for _ in range(9))
         self.assertEqual(closed, kept)

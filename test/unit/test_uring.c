@@ -833,6 +833,40 @@ static void test_auto_leaves_a_cold_file_to_the_ring(void **state)
 	assert_int_equal(called + spliced, LENGTH);
 }
 
+/* What is tried at once follows what the socket takes; not a byte is lost over it. */
+static void test_stretches_shrink_for_a_slow_reader_and_grow_again(void **state)
+{
+	enum { LENGTH = 4 << 20 };
+	static const enum zero_copy ways[] = { ZERO_COPY_SPLICE, ZERO_COPY_SENDFILE,
+		ZERO_COPY_AUTO };
+	auto_fd file = make_file(LENGTH);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct proactor *proactor =
+			open_proactor((struct proactor_options){ .zero_copy = ways[i] });
+		int pair[2], room = 8 << 20;
+		size_t position = 0;
+		struct call call;
+
+		make_pair(pair);
+		call_init(&call);
+		proactor_sendfile(proactor, &call.op, pair[0], file, 0, LENGTH, false);
+		assert_int_equal(call.op.sendfile.halvings, 0);
+		turn_until (proactor, call.op.step == STEP_WAITING)
+			;
+		assert_true(sendfile_stretch(&call.op) < 4 * call.op.moved);
+		setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+		turn_until (proactor, position == LENGTH)
+			position += read_pattern(pair[1], position);
+		assert_int_equal(finish(proactor, &call), LENGTH);
+		assert_int_equal(call.op.sendfile.halvings, 0);
+		close_by_op(proactor, pair[0]);
+		close(pair[1]);
+		proactor_free(proactor);
+	}
+}
+
 /* --- sendfile(2) by turns ----------------------------------------------------------------- */
 
 enum { TURN_COUNT = 12, TURN_LENGTH = 1000000 };
@@ -1047,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(test_sendfile_serves_where_it_is_chosen),
 		cmocka_unit_test(test_auto_calls_sendfile_for_what_is_in_memory),
 		cmocka_unit_test(test_auto_leaves_a_cold_file_to_the_ring),
+		cmocka_unit_test(test_stretches_shrink_for_a_slow_reader_and_grow_again),
 		cmocka_unit_test(test_sendfile_calls_are_bounded_per_op_and_turn),
 		cmocka_unit_test(test_reads_are_asked_for_a_share_at_a_turn),
 		cmocka_unit_test(test_sendfiles_are_cancelled_wherever_they_stand),
