@@ -1,12 +1,24 @@
 /* Files by zero copy: the body is extents, and the kernel moves them from the file to the socket.
- */
+ * What is short is read into memory: it then leaves in one send with its head, which costs less
+ * than a second one from the file. */
 #include "endpoints/file_site.h"
 #include "endpoints/registry.h"
 #include "files/extents.h"
+#include "files/reader.h"
+
+enum { READ_LENGTH_MAX = 16384 };
+
+static struct body_source *open_body(
+	struct proactor *proactor, struct content *content, const struct range_set *set)
+{
+	if (content->fd >= 0 && range_set_length(set) <= READ_LENGTH_MAX)
+		return reader_open(proactor, content, set);
+	return extents_open(proactor, content, set);
+}
 
 static const struct filter *const no_filters[] = { NULL };
-static const struct file_delivery by_extents = {
-	.open = extents_open,
+static const struct file_delivery by_zero_copy = {
+	.open = open_body,
 	.filters = no_filters,
 	.from_memory = true,
 	.has_siblings = true,
@@ -14,13 +26,14 @@ static const struct file_delivery by_extents = {
 
 static int open_static(void **state, const struct section *location, struct proactor *proactor)
 {
-	return file_site_open(state, location, proactor, &by_extents);
+	return file_site_open(state, location, proactor, &by_zero_copy);
 }
 
 static void close_static(void *state)
 {
 	file_site_close(state);
 	extents_trim();
+	reader_trim();
 }
 
 const struct endpoint static_endpoint = {

@@ -171,6 +171,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	if (reader->error < 0)
 		return reader->error;
 	reader->awaited = true;
+	piece->is_continued = true;
 	return BODY_LATER;
 }
 

@@ -120,9 +120,13 @@ static int produce_head(struct multipart *multipart, struct body_piece *piece, s
 {
 	struct text bytes = text_first(multipart->pending, length_max);
 
-	*piece = (struct body_piece){ .bytes = bytes, .fd = -1 };
 	multipart->pending = text_from(multipart->pending, bytes.length);
-	return multipart->ending && multipart->pending.length == 0 ? BODY_LAST : BODY_PIECE;
+	*piece = (struct body_piece){
+		.bytes = bytes,
+		.fd = -1,
+		.is_continued = !multipart->ending || multipart->pending.length > 0,
+	};
+	return piece->is_continued ? BODY_PIECE : BODY_LAST;
 }
 
 static int produce_part(struct multipart *multipart, struct body_piece *piece, size_t length_max)

@@ -26,7 +26,8 @@ struct body_piece {
 	struct text bytes; /* fd < 0: memory */
 	int fd;            /* otherwise `length` bytes of this file from `offset` */
 	uint64_t offset, length;
-	bool is_continued; /* memory: the next follows soon, a short last segment may wait for it */
+	bool is_continued; /* the next follows soon: what is there may wait for it, also the little
+			      before a BODY_LATER */
 };
 
 struct body_source {

@@ -363,11 +363,13 @@ static enum output_state send_piece(struct connection *connection)
 	return send_memory(connection, piece->bytes, tail_of(active), piece->is_continued);
 }
 
-/* The source has nothing yet; what is ready (the head) need not wait for it. */
+/* The source has nothing yet.  What is ready (the head) waits only for what comes soon. */
 static enum output_state await_body(struct connection *connection)
 {
-	connection->active->awaiting_ready = true;
-	if (connection->active->output.length > 0)
+	struct active *active = connection->active;
+
+	active->awaiting_ready = true;
+	if (active->output.length > 0 && !active->piece.is_continued)
 		return send_output(connection, false);
 	return OUTPUT_AWAITING_BODY;
 }

@@ -35,7 +35,8 @@ def chunked(body, length):
 class Connections(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(files={"large": LARGE, "dynamic/read": READ, "directory/a": b""},
+        cls.server = Server(files={"large": LARGE, "dynamic/read": READ, "dynamic/short": b"short",
+                                   "directory/a": b""},
                             locations=LOCATIONS, sections="limits { body_bytes = 1M }")
         cls.server.__enter__()
 
@@ -114,6 +115,16 @@ class Connections(unittest.TestCase):
         for method, _, status in kinds:
             self.assertEqual(client.response(method).status, status)
         self.assertEqual(self.sends(watcher) - first - 2 * look, 1)
+
+    def test_head_waits_for_what_is_read_and_leaves_with_it(self):
+        watcher, client = self.connect(), self.connect()
+        for target, fields, body in (("/dynamic/short", {}, b"short"),
+                                     ("/large", {"Range": "bytes=1000-1999"}, LARGE[1000:2000])):
+            with self.subTest(target):
+                first = self.sends(watcher)
+                look = self.sends(watcher) - first
+                self.assertEqual(client.get(target, fields=fields).body, body)
+                self.assertEqual(self.sends(watcher) - first - 2 * look, 1)
 
     def sends(self, watcher):
         return json.loads(watcher.get("/stats?format=json").body)["counters"]["sends"]
