@@ -37,8 +37,8 @@ class Course:
         self.runs = []
         self.notes = {}
         self.failed = False
-        self.seconds = options.seconds or (0.5 if options.quick else 1.2)
-        self.pairs = options.pairs or (3 if options.quick else 5)
+        self.seconds = options.seconds or (0.5 if options.quick else 0.4)
+        self.pairs = options.pairs or (3 if options.quick else 20)
         known = rows.known_servers(options.build / "ringlet", options.build / "test/bench/ceiling")
         wanted = set(options.server) if options.server else ALWAYS | (
             {"caddy", "apache2"} if options.all else set())
@@ -46,6 +46,11 @@ class Course:
         self.cases = [case for case in what.CASES
                       if (case.name in options.case if options.case
                           else case.is_quick or not options.quick)]
+
+    def rounds(self, case):
+        """As many as asked for where servers are compared closely, elsewhere a quarter."""
+        is_close = case.kind in ("plain", "schedule") and case.name in targets.CASES
+        return range(self.pairs if is_close else max(3, self.pairs // 4))
 
     # Its frame
 
@@ -134,7 +139,7 @@ class Course:
     def by_turns(self, case, takers, options=()):
         for server in takers:
             self.run_once(case, server, -1, 0.2, options)
-        for i in range(self.pairs):
+        for i in self.rounds(case):
             for server in takers if i % 2 == 0 else reversed(takers):
                 self.run_once(case, server, i, options=options)
 
@@ -159,7 +164,7 @@ class Course:
         self.remark(case, standard, f"the schedule, for all: {rate:.0f} requests per second")
 
     def cold(self, case):
-        for i in range(self.pairs):
+        for i in self.rounds(case):
             for server in self.takers(case):
                 what.forget_pages(self.root)
                 self.run_once(case, server, i, 60, ("--requests", what.COLD_COUNT))
@@ -167,18 +172,18 @@ class Course:
     def slow(self, case):
         """Each round alone, then beside them; what they cost grows no more once they are there."""
         takers = self.takers(case)
-        for i in range(self.pairs):
+        for i in self.rounds(case):
             for server in takers if i % 2 == 0 else reversed(takers):
                 self.slow_once(case, server, i)
                 measure.settle(server.pids())
 
     def slow_once(self, case, server, round_number):
         pids = server.pids()
-        alone = measure.measure(self.load, server, case, self.seconds)
+        alone = measure.measure(self.load, server, case, 2 * self.seconds)
         before = measure.thread_count(pids), measure.resident_bytes(pids)
         with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
             there = measure.thread_count(pids), measure.resident_bytes(pids)
-            beside = measure.measure(self.load, server, case, self.seconds)
+            beside = measure.measure(self.load, server, case, 2 * self.seconds)
             after = measure.thread_count(pids), measure.resident_bytes(pids)
         self.record(case, server, round_number,
                     {**beside, "p99_to_alone": beside["p99_us"] / alone["p99_us"]})
@@ -226,7 +231,8 @@ class Course:
             "processor": _processor(),
             "cores": f"server on {self.options.cpus[0]}, load on {self.options.cpus[1]}",
             "congestion control": CONGESTION_CONTROL,
-            "rounds": f"{self.pairs} of {self.seconds:g} s",
+            "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
+                      f"elsewhere {max(3, self.pairs // 4)}",
             "system calls counted by": ", ".join(sorted(calls)) or "nothing",
             "load average before and after": f"{self.load_before:.1f}, {os.getloadavg()[0]:.1f}",
             "servers": ", ".join(f"{server.name} {server.version()}" for server in self.servers),

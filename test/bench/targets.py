@@ -81,6 +81,7 @@ def _the_rest():
 
 
 TARGETS = [*_small_files(), *_large_files(), *_the_rest()]
+CASES = {target.case for target in TARGETS}
 
 
 def reached(target, runs):
