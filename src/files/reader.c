@@ -2,9 +2,9 @@
  *
  * The chunks are a ring: chunks[first] is the one being sent, the following ones are full, and the
  * one after those is being read; one read at a time, in the order of the ranges, none across the
- * end of one.  A chunk's memory is taken when its read begins and returned when its last byte has
- * left, so that a short file holds one and a HEAD request none: the first produce() begins the
- * first read.
+ * end of one.  A chunk's memory is taken when its read really begins and returned when its last
+ * byte has left, so that a short file holds one and a HEAD request none: the first produce() begins
+ * the first read.
  *
  * release() may come at any time.  The read that is under way owns its chunk until it ends; then
  * everything is returned, and the reader goes back to its pool. */
@@ -65,23 +65,24 @@ static bool may_read(const struct reader *reader)
 	       reader->range_index < reader->set.count && reader->full_count < READER_CHUNK_COUNT;
 }
 
+static void *take_chunk(struct op *op)
+{
+	struct reader *reader = container_of(op, struct reader, op);
+	struct chunk *chunk = chunk_at(reader, reader->full_count);
+
+	chunk->bytes = block_pool_take(&chunk_pool);
+	return chunk->bytes;
+}
+
 static void read_ahead(struct reader *reader)
 {
-	struct chunk *chunk = chunk_at(reader, reader->full_count);
 	const struct range *range = &reader->set.ranges[reader->range_index];
 	uint64_t left;
 
 	if (!may_read(reader))
 		return;
 	left = range->length - reader->range_read_length;
-	chunk->bytes = block_pool_take(&chunk_pool);
-	if (!chunk->bytes) {
-		/* What is being sent may come free; with nothing to wait for there is no hope. */
-		if (reader->full_count == 0)
-			reader->error = -ENOMEM;
-		return;
-	}
-	proactor_read(reader->proactor, &reader->op, reader->content->fd, chunk->bytes,
+	proactor_read_into(reader->proactor, &reader->op, reader->content->fd, take_chunk,
 		left < READER_CHUNK_LENGTH ? (size_t)left : READER_CHUNK_LENGTH,
 		range->offset + reader->range_read_length);
 }
@@ -101,7 +102,9 @@ static void note_read(struct reader *reader, int64_t result)
 
 	if (result <= 0) {
 		return_chunk(chunk);
-		reader->error = result < 0 ? (int)result : -ENODATA;
+		/* What is being sent may come free; with nothing to wait for there is no hope. */
+		if (result != -ENOMEM || reader->full_count == 0)
+			reader->error = result < 0 ? (int)result : -ENODATA;
 		return;
 	}
 	chunk->start = 0;
@@ -122,7 +125,8 @@ static void chunk_read(struct proactor *proactor, struct op *op)
 		end(reader);
 		return;
 	}
-	read_ahead(reader);
+	if (op->result > 0)
+		read_ahead(reader);
 	if (reader->awaited) {
 		reader->awaited = false;
 		reader->source.ready(&reader->source); /* may release us: last */

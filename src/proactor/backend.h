@@ -70,6 +70,9 @@ void proactor_reset(struct proactor *proactor);
  * backend to count. */
 void op_complete(struct proactor *proactor, struct op *op, int64_t result);
 
+/* A read begins: is there memory for it?  If not, the op is over. */
+bool op_take_memory(struct proactor *proactor, struct op *op);
+
 /* Shared by the two real backends: the clocks, calls that do not wait, the pool. */
 uint64_t real_monotonic_ns(struct proactor *proactor);
 int64_t real_wall_ns(struct proactor *proactor);

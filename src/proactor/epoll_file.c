@@ -153,6 +153,8 @@ void epoll_submit_file(struct proactor *proactor, struct op *op)
 		stat_now(proactor, op);
 		return;
 	}
+	if (op->kind == OP_READ && !op_take_memory(proactor, op))
+		return;
 	if (try_cached(proactor, op))
 		return;
 	r = pool_submit(proactor->pool, op, run_functions[op->kind]);

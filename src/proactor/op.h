@@ -21,6 +21,7 @@ struct pipe_pair;
 
 typedef void op_done_fn(struct proactor *proactor, struct op *op);
 typedef int64_t op_work_fn(void *context);
+typedef void *op_memory_fn(struct op *op);
 
 enum op_kind {
 	OP_ACCEPT,
@@ -90,7 +91,8 @@ struct op {
 			struct stat *stat;
 		} stat;
 		struct {
-			void *bytes;
+			void *bytes; /* NULL: to be asked for */
+			op_memory_fn *memory;
 			size_t length;
 			uint64_t offset;
 		} read;

@@ -158,6 +158,15 @@ void op_complete(struct proactor *proactor, struct op *op, int64_t result)
 	list_append(&proactor->completed, &op->node);
 }
 
+bool op_take_memory(struct proactor *proactor, struct op *op)
+{
+	if (!op->read.bytes)
+		op->read.bytes = op->read.memory(op);
+	if (!op->read.bytes)
+		op_complete(proactor, op, -ENOMEM);
+	return op->read.bytes;
+}
+
 /* What the op lends its owner until done() returns, or NULL. */
 static const void *op_loan(const struct op *op)
 {
@@ -242,14 +251,28 @@ void proactor_stat(struct proactor *proactor, struct op *op, int fd, struct stat
 	proactor->backend->submit(proactor, op);
 }
 
-void proactor_read(struct proactor *proactor, struct op *op, int fd, void *bytes, size_t length,
-	uint64_t offset)
+static void read_into(struct proactor *proactor, struct op *op, int fd, void *bytes,
+	op_memory_fn *memory, size_t length, uint64_t offset)
 {
 	op_begin(proactor, op, OP_READ, fd);
 	op->read.bytes = bytes;
+	op->read.memory = memory;
 	op->read.length = length;
 	op->read.offset = offset;
 	proactor->backend->submit(proactor, op);
+}
+
+void proactor_read(struct proactor *proactor, struct op *op, int fd, void *bytes, size_t length,
+	uint64_t offset)
+{
+	assert(bytes);
+	read_into(proactor, op, fd, bytes, NULL, length, offset);
+}
+
+void proactor_read_into(struct proactor *proactor, struct op *op, int fd, op_memory_fn *memory,
+	size_t length, uint64_t offset)
+{
+	read_into(proactor, op, fd, NULL, memory, length, offset);
 }
 
 void proactor_write(struct proactor *proactor, struct op *op, int fd, const void *bytes,

@@ -124,6 +124,13 @@ void proactor_stat(struct proactor *proactor, struct op *op, int fd, struct stat
 void proactor_read(struct proactor *proactor, struct op *op, int fd, void *bytes, size_t length,
 	uint64_t offset);
 
+/* The same into memory that is asked for when the read begins, at most once: a read that waits its
+ * turn holds none, and finds what another has just given back, still in the processor's caches.
+ * memory(op) is called from here or from a turn, and does nothing but find `length` bytes; NULL:
+ * the op ends with -ENOMEM. */
+void proactor_read_into(struct proactor *proactor, struct op *op, int fd, op_memory_fn *memory,
+	size_t length, uint64_t offset);
+
 /* pwrite(2) of everything, or write(2) with OP_APPEND.  result: length. */
 void proactor_write(struct proactor *proactor, struct op *op, int fd, const void *bytes,
 	size_t length, uint64_t offset);

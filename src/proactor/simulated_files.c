@@ -356,6 +356,8 @@ bool step_read(struct simulated *simulated, struct op *op)
 {
 	size_t length = op->read.length;
 
+	if (!op_take_memory(&simulated->proactor, op))
+		return true;
 	if (length > 0)
 		length = simulated_piece(simulated, length);
 	return simulated_end(simulated, op,

@@ -217,6 +217,8 @@ static void take_turn(struct uring *uring, struct op *op)
 		sendfile_continue(uring, op);
 		return;
 	}
+	if (!op_take_memory(&uring->proactor, op))
+		return;
 	uring_use_share(uring, op->read.length);
 	op->step = STEP_MOVING;
 	request_single(uring, op);

@@ -114,6 +114,58 @@ static void test_read_gives_the_file_and_0_at_its_end(void **state)
 	close_fd(fixture, fd);
 }
 
+/* --- memory that is asked for late --------------------------------------------------------- */
+
+struct late {
+	struct call call;
+	bool refuses;
+	unsigned asked_count;
+	char bytes[65536];
+};
+
+static void *give_memory(struct op *op)
+{
+	struct late *late = container_of(op, struct late, call.op);
+
+	late->asked_count++;
+	return late->refuses ? NULL : late->bytes;
+}
+
+static void test_memory_is_asked_for_once_when_a_read_begins(void **state)
+{
+	struct fixture *fixture = *state;
+	enum { COUNT = 40 };
+	struct late *lates = calloc(COUNT, sizeof(*lates));
+	int file;
+
+	make_pattern_file(fixture, "file", 0, sizeof(lates->bytes));
+	file = open_name(fixture, "file", O_RDONLY);
+	for (int i = 0; i < COUNT; i++) {
+		call_init(&lates[i].call, fixture);
+		lates[i].refuses = i % 4 == 1;
+		proactor_read_into(fixture->proactor, &lates[i].call.op, file, give_memory,
+			sizeof(lates->bytes), 0);
+		if (i % 4 == 2)
+			proactor_cancel(fixture->proactor, &lates[i].call.op);
+	}
+	turn_until (fixture, proactor_active_count(fixture->proactor) == 0)
+		;
+	for (int i = 0; i < COUNT; i++) {
+		const struct call *call = &lates[i].call;
+
+		assert_int_equal(call->done_count, 1);
+		if (lates[i].refuses)
+			assert_int_equal(call->result, -ENOMEM);
+		else if (call->result < 0)
+			assert_true(i % 4 == 2 && call->result == -ECANCELED);
+		else
+			assert_pattern(lates[i].bytes, 0, (size_t)call->result);
+		assert_in_range(lates[i].asked_count, call->result != -ECANCELED, 1);
+	}
+	close_fd(fixture, file);
+	free(lates);
+}
+
 static void test_errors_of_descriptors_are_results(void **state)
 {
 	struct fixture *fixture = *state;
@@ -273,6 +325,7 @@ int run_file_cases(void)
 		contract_case(test_open_stays_beneath_its_directory),
 		contract_case(test_open_creates_and_truncates),
 		contract_case(test_read_gives_the_file_and_0_at_its_end),
+		contract_case(test_memory_is_asked_for_once_when_a_read_begins),
 		contract_case(test_errors_of_descriptors_are_results),
 		contract_case(test_4_write_writes_everything),
 		contract_case(test_append_writes_where_the_position_is),
