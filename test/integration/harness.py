@@ -35,6 +35,7 @@ import sys
 import tempfile
 import threading
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from tap_runner import main  # noqa: E402,F401  (every test file ends in harness.main())
@@ -818,6 +819,22 @@ class Server:
         except AssertionError:
             found = [descriptors(pid) for pid in self.worker_pids()]
             raise AssertionError(f"{count} descriptors expected, found {found}") from None
+
+
+class ServerCase(unittest.TestCase):
+    """One server for all tests of the class: make_server()'s."""
+
+    @classmethod
+    def make_server(cls):
+        return Server()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(cls.make_server())
+
+    def connect(self, **options):
+        """A client of it, closed at the test's end."""
+        return self.enterContext(self.server.client(**options))
 
 
 def run(*arguments, seconds=SECONDS, before_exec=None, environment=None):

@@ -65,14 +65,14 @@ site "*" {
 """ % (40, "\n".join(f'  location "{path}" {{ {text} }}' for path, text in LOCATIONS.items()))
 
 
-class Case(unittest.TestCase):
+class Case(harness.ServerCase):
     """One server for all cases of a class."""
 
     lengths = {"empty": 0, "under": KIB - 1, "least": KIB, "middle": 100 * KIB,
                "large": 50 * MIB + 17}
 
     @classmethod
-    def setUpClass(cls):
+    def make_server(cls):
         cls.texts = {name: text_of(length) for name, length in cls.lengths.items()}
         files = {f"dynamic/{name}.txt": text for name, text in cls.texts.items()}
         files |= {"dynamic/missing.html": b"<p>Nothing is here.</p>\n" * 100,
@@ -81,12 +81,7 @@ class Case(unittest.TestCase):
         files |= {"ssi/page.html": b'<!--#include virtual="/ssi/part.html" -->\n' * 20,
                   "ssi/part.html": b"<p>A part of a page that is put together.</p>\n" * 100}
         files |= {f"list/{i:040}": b"" for i in range(200)}
-        cls.server = Server(files, configuration=CONFIGURATION)
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
+        return Server(files, configuration=CONFIGURATION)
 
     def get(self, target, fields=None, method="GET", **options):
         with self.server.client() as client:

@@ -32,22 +32,12 @@ def chunked(body, length):
         b"0\r\nT: u\r\n\r\n"
 
 
-class Connections(unittest.TestCase):
+class Connections(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
-        cls.server = Server(files={"large": LARGE, "dynamic/read": READ, "dynamic/short": b"short",
-                                   "directory/a": b""},
-                            locations=LOCATIONS, sections="limits { body_bytes = 1M }")
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
-    def connect(self, **options):
-        client = self.server.client(**options)
-        self.addCleanup(client.close)
-        return client
+    def make_server(cls):
+        return Server(files={"large": LARGE, "dynamic/read": READ, "dynamic/short": b"short",
+                             "directory/a": b""},
+                      locations=LOCATIONS, sections="limits { body_bytes = 1M }")
 
     # Order (RFC 9112 §9.3.2)
 

@@ -24,26 +24,16 @@ def post_chunked(client, target, body, length=1000, method="POST", fields=()):
     return client.response()
 
 
-class Case(unittest.TestCase):
+class Case(harness.ServerCase):
     """A server for all tests of the class, with the class's locations."""
 
     locations = {}
     sections = ""
 
     @classmethod
-    def setUpClass(cls):
-        cls.server = Server(locations={**cls.locations, "/stats": 'endpoint = "stats"'},
-                            sections=cls.sections)
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
-    def connect(self, **options):
-        client = self.server.client(**options)
-        self.addCleanup(client.close)
-        return client
+    def make_server(cls):
+        return Server(locations={**cls.locations, "/stats": 'endpoint = "stats"'},
+                      sections=cls.sections)
 
 
 class Ping(Case):

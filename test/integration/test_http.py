@@ -52,21 +52,11 @@ DENIED = {
 }
 
 
-class Http(unittest.TestCase):
+class Http(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
-        cls.server = Server(files={"index.html": b"<p>hello</p>\n", "pingx": b"a file",
-                                   "dynamic/text.txt": b"read, not spliced\n"})
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
-    def connect(self, **options):
-        client = self.server.client(**options)
-        self.addCleanup(client.close)
-        return client
+    def make_server(cls):
+        return Server(files={"index.html": b"<p>hello</p>\n", "pingx": b"a file",
+                             "dynamic/text.txt": b"read, not spliced\n"})
 
     # Responses
 

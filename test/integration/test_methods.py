@@ -3,7 +3,6 @@
 
 import pathlib
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
@@ -32,13 +31,10 @@ FILES = {"a.txt": b"some text", "empty": b"", "dynamic/b.txt": b"read", "lost.ht
          "packed/p.txt.gz": b"packed", "bare/.x": b""}
 
 
-class Case(unittest.TestCase):
+class Case(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
-        cls.server = cls.enterClassContext(Server(files=FILES, locations=LOCATIONS))
-
-    def connect(self):
-        return self.enterContext(self.server.client())
+    def make_server(cls):
+        return Server(files=FILES, locations=LOCATIONS)
 
 
 class Allowed(Case):

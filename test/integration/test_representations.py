@@ -7,7 +7,6 @@ import pathlib
 import re
 import sys
 import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
@@ -19,28 +18,14 @@ THREE_FORMS = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"
 DIRECTORIES = ("/", "/dynamic/")
 
 
-class Case(unittest.TestCase):
-    """One server for all cases of a class."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = cls.make_server()
-        cls.prepare(cls.server)
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
+class Case(harness.ServerCase):
     @classmethod
     def make_server(cls):
-        return Server()
-
-    @classmethod
-    def prepare(cls, server):
+        server = Server()
         for directory in DIRECTORIES:
             path = server.write(f"{directory[1:]}file.txt", b"0123456789")
             os.utime(path, (MODIFIED, MODIFIED))
+        return server
 
     def get(self, target, fields=(), method="GET"):
         with self.server.client() as client:
@@ -365,10 +350,7 @@ class Siblings(Case):
 
     @classmethod
     def make_server(cls):
-        return Server(locations=cls.LOCATIONS)
-
-    @classmethod
-    def prepare(cls, server):
+        server = Server(locations=cls.LOCATIONS)
         for directory in ("", "plain/"):
             for suffix, content in cls.SIBLINGS.items():
                 path = server.write(f"{directory}file.txt{suffix}", content)
@@ -376,6 +358,7 @@ class Siblings(Case):
         for name, content, age in (("stale", b"new", 0), ("stale.gz", b"old", 1),
                                    ("index.html", b"<p>", 0), ("index.html.gz", b"gz", 0)):
             os.utime(server.write(name, content), (MODIFIED - age, MODIFIED - age))
+        return server
 
     def negotiate(self, accepted, target="/file.txt", **fields):
         fields = {name.replace("_", "-"): value for name, value in fields.items()}

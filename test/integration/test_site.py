@@ -6,7 +6,6 @@ import html.parser
 import pathlib
 import re
 import sys
-import unittest
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -37,17 +36,15 @@ def links_of(response):
     return []
 
 
-class TheSite(unittest.TestCase):
+class TheSite(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
+    def make_server(cls):
         sample = (harness.TREE / "docs" / "ringlet.conf").read_text()
         sample = 'listen "127.0.0.1:0" {}\n' + re.sub(r'(?m)^listen ".*$', "", sample)
         assert '"../www"' in sample
         # Beside the configuration, and made by the server.
         sample = sample.replace("../www", str(WWW)).replace('"../store"', '"store"')
-        cls.server = harness.Server(configuration=sample, root=WWW)
-        cls.server.__enter__()
-        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+        return harness.Server(configuration=sample, root=WWW)
 
     def test_every_link_leads_where_it_says(self):
         seen, waiting = {}, ["/"]

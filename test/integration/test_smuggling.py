@@ -395,19 +395,14 @@ def answer_of(client):
         raise AssertionError("the answer was lost to a reset") from None
 
 
-class Smuggling(unittest.TestCase):
+class Smuggling(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
-        cls.server = Server(
+    def make_server(cls):
+        return Server(
             files={"index.html": b"hello", "directory/index.html": b"", "dynamic/a": b"read"},
             locations={"/": 'endpoint = "static"', "/dynamic/": 'endpoint = "dynamic"',
                        "/echo": 'endpoint = "echo"', "/next": 'endpoint = "ping"',
                        "/moved": 'redirect = "/next"  redirect_status = 308'})
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
 
     def assert_refused(self, status, request, send):
         with self.server.client() as client:

@@ -28,12 +28,10 @@ def write_long(path):
         file.write(END)
 
 
-class Includes(unittest.TestCase):
+class Includes(harness.ServerCase):
     @classmethod
-    def setUpClass(cls):
-        cls.server = Server(locations=LOCATIONS)
-        cls.server.__enter__()
-        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+    def make_server(cls):
+        return Server(locations=LOCATIONS)
 
     def write(self, path, content):
         return self.server.write(path, content)

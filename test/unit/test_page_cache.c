@@ -72,6 +72,15 @@ static bool chill(int file)
 	return is_cold(file, 0, LENGTH);
 }
 
+static int make_cold_file(void)
+{
+	int file = make_file();
+
+	if (!chill(file))
+		skip_because("this file system is in memory only");
+	return file;
+}
+
 /* Trying makes the kernel read, and a quick disk may be done with the last page by then. */
 static void assert_not_held(struct page_cache *way, int file)
 {
@@ -120,10 +129,8 @@ static void test_a_cold_file_is_not_in_memory_until_it_was_read(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		auto_fd file = make_file();
+		auto_fd file = make_cold_file();
 
-		if (!chill(file))
-			skip_because("this file system is in memory only");
 		assert_not_held(ways[i], file);
 		warm(file, 0, LENGTH);
 		assert_true(page_cache_holds(ways[i], file, 0, LENGTH));
@@ -136,10 +143,8 @@ static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		auto_fd file = make_file();
+		auto_fd file = make_cold_file();
 
-		if (!chill(file))
-			skip_because("this file system is in memory only");
 		assert_int_equal(posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM), 0);
 		warm(file, 0, LENGTH / 4);
 		warm(file, LENGTH - 4096, 4096);
