@@ -96,10 +96,12 @@ static void submit_to_socket(struct epoll_proactor *epoll, struct op *op)
 		return;
 	}
 	descriptor = epoll_descriptor_of(&epoll->descriptors, op->fd);
-	if (descriptor)
-		try_or_keep(epoll, descriptor, op);
-	else
+	if (!descriptor)
 		op_complete(&epoll->proactor, op, -ENOMEM);
+	else if (op->kind == OP_SEND)
+		list_append(&epoll->ready, &op->node);
+	else
+		try_or_keep(epoll, descriptor, op);
 }
 
 /* The edges after which trying again makes sense. */
