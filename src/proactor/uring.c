@@ -411,10 +411,10 @@ static int uring_wait(struct proactor *proactor, uint64_t wait_ns_max)
 		return 0;
 	if (!uring->pool_watched)
 		watch_pool(uring);
-	receive_feed_starved(uring);
+	receive_arm_due(uring);
 	take_turns(uring);
 	if (!list_is_empty(&proactor->completed) || !list_is_empty(&uring->unsettled) ||
-		!list_is_empty(&uring->turns))
+		!list_is_empty(&uring->due) || !list_is_empty(&uring->turns))
 		wait_ns_max = 0;
 	r = enter(uring, wait_ns_max);
 	if (io_uring_cq_has_overflow(&uring->ring))
@@ -495,7 +495,8 @@ static void ignore_sigpipe(void)
 
 static void init_members(struct uring *uring, const struct proactor_options *options)
 {
-	list_init(&uring->starved);
+	list_init(&uring->due);
+	list_init(&uring->resting);
 	list_init(&uring->unsettled);
 	list_init(&uring->orphans);
 	list_init(&uring->pipe_waiters);

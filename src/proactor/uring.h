@@ -48,13 +48,14 @@ struct record {
 	int fd;
 	int error;          /* came when nobody waited; told after what was kept */
 	uint16_t in_flight; /* requests whose last completion is due */
-	bool armed;         /* the multishot request lives */
+	bool begun;         /* something was asked for already: from now on by multishots */
+	bool armed;         /* the request lives */
 	bool stopping;      /* its cancelling is under way */
 	bool listening;     /* accept, not receive */
 	bool closing;       /* whatever still comes is for nobody */
 	struct op *op; /* the active accept or receive; or the close of a listener, which waits for
 			  in_flight to become 0; or NULL */
-	struct list_node node; /* in uring->starved, ->unsettled or ->orphans */
+	struct list_node node; /* in uring->due, ->resting, ->unsettled or ->orphans */
 	union {
 		struct list spill;         /* received while nobody waited */
 		struct accepted *accepted; /* descriptors not yet delivered, or NULL */
@@ -87,7 +88,8 @@ struct uring {
 	struct block_pool record_blocks;
 	struct block_pool spill_blocks;
 	struct block_pool message_blocks; /* msghdrs of sends of several ranges */
-	struct list starved;              /* receiving descriptors that found no buffer */
+	struct list due;       /* receiving descriptors to be armed before the next enter */
+	struct list resting;   /* before the one after it */
 	struct list unsettled; /* listening descriptors to look at after the completions */
 	struct list orphans;   /* records whose descriptor is closed before their requests end */
 	struct accepted *accepted; /* a spare one */
@@ -204,7 +206,7 @@ void accept_discard(struct record *record);
 void receive_submit(struct uring *uring, struct op *op);
 void receive_cancel(struct uring *uring, struct op *op);
 void receive_completed(struct uring *uring, struct record *record, int result, unsigned flags);
-void receive_feed_starved(struct uring *uring);
+void receive_arm_due(struct uring *uring);
 void receive_loan_ended(struct uring *uring, const char *bytes);
 void receive_discard(struct uring *uring, struct record *record);
 

@@ -1,5 +1,9 @@
 /* Receiving: one multishot request per socket, into buffers that all sockets share.
  *
+ * The first receive of a socket is a single one, and what follows is armed an enter later than it
+ * could be: a connection that is over after one answer has no multishot then that would have to be
+ * cancelled.
+ *
  * The kernel takes a buffer when there are bytes to put into it, so that idle connections hold
  * none.  A completion is lent to the receive op that waits, and the buffer goes back to the kernel
  * when done() has returned.  Submitting the next receive while the multishot lives only stores a
@@ -12,7 +16,7 @@
  * that the order of bytes is kept.
  *
  * When the buffers run out (ENOBUFS) the multishot ends.  Buffers are lent for one turn only, so
- * before the next enter all are back, and those that starved are armed again. */
+ * before the next enter all are back, and those that found none are armed again. */
 #include "proactor/uring.h"
 
 #include <errno.h>
@@ -37,7 +41,11 @@ static void arm(struct uring *uring, struct record *record)
 {
 	struct io_uring_sqe *sqe = record_arm(uring, record);
 
-	io_uring_prep_recv_multishot(sqe, record->fd, NULL, 0, 0);
+	if (record->begun)
+		io_uring_prep_recv_multishot(sqe, record->fd, NULL, 0, 0);
+	else
+		io_uring_prep_recv(sqe, record->fd, NULL, 0, 0);
+	record->begun = true;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = BUFFER_GROUP;
 	uring_sign(sqe, TAG_MULTISHOT, record);
@@ -106,6 +114,16 @@ void receive_discard(struct uring *uring, struct record *record)
 
 /* --- ops ---------------------------------------------------------------------------------- */
 
+static void wait_for_bytes(struct uring *uring, struct record *record)
+{
+	if (record->armed || list_is_linked(&record->node))
+		return;
+	if (record->begun)
+		list_append(&uring->resting, &record->node);
+	else
+		arm(uring, record);
+}
+
 void receive_submit(struct uring *uring, struct op *op)
 {
 	struct record *record = record_get(uring, op->fd);
@@ -122,8 +140,7 @@ void receive_submit(struct uring *uring, struct op *op)
 		record->error = 0;
 	} else {
 		record->op = op;
-		if (!record->armed && !list_is_linked(&record->node))
-			arm(uring, record);
+		wait_for_bytes(uring, record);
 	}
 }
 
@@ -185,23 +202,22 @@ void receive_completed(struct uring *uring, struct record *record, int result, u
 	if (record->armed || !record_waiting(record))
 		return;
 	if (starved)
-		list_append(&uring->starved, &record->node);
+		list_append(&uring->due, &record->node);
 	else
 		arm(uring, record);
 }
 
-void receive_feed_starved(struct uring *uring)
+void receive_arm_due(struct uring *uring)
 {
-	struct list starved;
 	struct list_node *node;
 
-	list_move_all(&starved, &uring->starved);
-	while ((node = list_take_first(&starved))) {
+	while ((node = list_take_first(&uring->due))) {
 		struct record *record = container_of(node, struct record, node);
 
 		if (record_waiting(record) && !record->armed)
 			arm(uring, record);
 	}
+	list_move_all(&uring->due, &uring->resting);
 }
 
 void receive_loan_ended(struct uring *uring, const char *bytes)
