@@ -177,11 +177,15 @@ class Course:
                 self.slow_once(case, server, i)
                 measure.settle(server.pids())
 
+    def holders(self, *arguments):
+        return measure.Holders(
+            self.options.build / "test/bench/holders", self.options.cpus[1], *arguments)
+
     def slow_once(self, case, server, round_number):
         pids = server.pids()
         alone = measure.measure(self.load, server, case, 2 * self.seconds)
         before = measure.thread_count(pids), measure.resident_bytes(pids)
-        with measure.Holders(self.options.cpus[1], "slow", server.port, SLOW_COUNT, "/1g"):
+        with self.holders( "slow", server.port, SLOW_COUNT, "/1g"):
             there = measure.thread_count(pids), measure.resident_bytes(pids)
             beside = measure.measure(self.load, server, case, 2 * self.seconds)
             after = measure.thread_count(pids), measure.resident_bytes(pids)
@@ -203,7 +207,7 @@ class Course:
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()
-            with measure.Holders(self.options.cpus[1], "idle", server.port, count, case.path):
+            with self.holders( "idle", server.port, count, case.path):
                 measure.settle(pids)
                 own = (measure.anonymous_bytes(pids) - own) / count
                 kernel = (measure.kernel_bytes() - kernel) / count

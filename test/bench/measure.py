@@ -168,17 +168,15 @@ def system_calls_per_request(load, server, case, seconds):
 
 
 class Holders:
-    """Connections kept by holders.py as long as the block lasts."""
+    """Connections kept by the program of that name as long as the block lasts."""
 
-    def __init__(self, cpu, *arguments):
+    def __init__(self, program, cpu, *arguments):
+        self.command = [str(program), *map(str, arguments)]
         self.cpu = cpu
-        self.arguments = [str(argument) for argument in arguments]
 
     def __enter__(self):
-        program = pathlib.Path(__file__).resolve().parent / "holders.py"
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", str(program), *self.arguments], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True,
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {self.cpu}))
         if self.process.stdout.readline() != "ready\n":
             self.__exit__()

@@ -1,7 +1,7 @@
 """The load makes exactly the requests it was told, and what goes wrong is never passed over.
 
-Environment: RINGLET and RINGLET_BACKEND as for the integration tests; LOAD and, in a build with
-io_uring, CEILING: the programs beside this file.
+Environment: RINGLET and RINGLET_BACKEND as for the integration tests; LOAD, HOLDERS and, in a
+build with io_uring, CEILING: the programs beside this file.
 """
 
 import json
@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 import harness  # noqa: E402
 
 LOAD = os.environ["LOAD"]
+HOLDERS = os.environ["HOLDERS"]
 CEILING = os.environ.get("CEILING", "")
 FILES = {"1k": b"x" * 1024, "16k": b"x" * 16384, "1m": b"x" * 1048576, "dynamic/1k": b"y" * 1024}
 
@@ -130,6 +131,41 @@ class LoadAgainstRinglet(unittest.TestCase):
     def test_the_status_may_be_told(self):
         result = load(self.server.port, "--requests", 20, "--status", 404, "/absent")
         self.assertEqual(result["requests"], 20)
+
+
+class Holders(unittest.TestCase):
+    """The server's own connection, by which it is asked for its counters, is active."""
+
+    @staticmethod
+    def hold(*arguments):
+        return subprocess.Popen([HOLDERS, *map(str, arguments)], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def check(self, kind, path, key, count):
+        """`count` more connections of that state while the program lives, and none afterwards."""
+        with harness.Server(files=FILES) as server:
+            harness.write_sparse_file(server.root / "100m", 100 << 20)
+            before = server.stats()["connections"][key]
+            with self.hold(kind, server.port, count, path) as process:
+                self.assertEqual(process.stdout.readline(), "ready\n")
+                harness.wait_until(
+                    lambda: server.stats()["connections"][key] == before + count)
+                process.stdin.close()
+                self.assertEqual(process.wait(harness.SECONDS), 0)
+            harness.wait_until(lambda: server.stats()["connections"][key] == before)
+
+    def test_idle_ones_wait_after_their_answer(self):
+        self.check("idle", "/ping", "idle", 50)
+
+    def test_slow_ones_are_still_being_answered(self):
+        self.check("slow", "/100m", "active", 20)
+
+    def test_nobody_there_is_an_error(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with self.hold("idle", port, 3, "/") as process:
+            self.assertEqual(process.wait(harness.SECONDS), 2)
+            self.assertIn("connect", process.stderr.read())
 
 
 class LoadAgainstOthers(unittest.TestCase):
