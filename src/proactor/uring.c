@@ -195,9 +195,10 @@ static void stat_submit(struct uring *uring, struct op *op)
 
 /* --- turns -------------------------------------------------------------------------------- */
 
-/* What reads and inline sendfiles may move together before everybody else has a turn.  It also
- * keeps what is read from falling out of the processor's caches before it is sent. */
-enum { TURN_LENGTH_MAX = 1024 * 1024 };
+/* What reads and inline sendfiles may move together before everybody else has a turn: about 2 ms.
+ * A read counts for more, so that what it brought is sent before it falls out of the processor's
+ * caches. */
+enum { TURN_LENGTH_MAX = 16 * 1024 * 1024, READ_WEIGHT = 16 };
 
 void uring_queue(struct op *op, struct list *list)
 {
@@ -219,7 +220,7 @@ static void take_turn(struct uring *uring, struct op *op)
 	}
 	if (!op_take_memory(&uring->proactor, op))
 		return;
-	uring_use_share(uring, op->read.length);
+	uring_use_share(uring, op->read.length * READ_WEIGHT);
 	op->step = STEP_MOVING;
 	request_single(uring, op);
 }

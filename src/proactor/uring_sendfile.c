@@ -9,7 +9,7 @@
  * of it is first in the next.
  *
  * A stretch is what the socket took last, twice: a slow reader's few KiB are not worth a pipeful
- * that comes back, or a look at 4 MiB.
+ * that comes back, or a look at 4 MiB.  A call just tries all that was looked at.
  *
  * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
  * moves a stretch, and then it is looked again.  What was looked for is believed until an op has
@@ -79,9 +79,21 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 		uring_queue(op, &uring->turns);
 }
 
+/* Not beyond what was looked for, if it was; but as much as that, whatever the socket took last,
+ * since what does not fit costs nothing. */
+static uint64_t call_length(const struct op *op)
+{
+	uint64_t position = sendfile_position(op);
+	uint64_t length = shorter(sendfile_remaining(op), STRETCH_LENGTH_MAX);
+
+	if (op->sendfile.in_memory_end <= position)
+		return length;
+	return shorter(length, op->sendfile.in_memory_end - position);
+}
+
 void sendfile_inline(struct uring *uring, struct op *op)
 {
-	uint64_t length = shorter(sendfile_remaining(op), sendfile_stretch(op));
+	uint64_t length = call_length(op);
 	off_t offset = (off_t)sendfile_position(op);
 	ssize_t moved = sendfile(op->fd, op->sendfile.file, &offset, length);
 
