@@ -8,6 +8,12 @@
 
 #include "base/block_pool.h"
 
+struct memory {
+	struct content content;
+	struct headroom headroom;
+	char bytes[];
+};
+
 static struct block_pool pool = BLOCK_POOL(sizeof(struct content), 256);
 
 static void file_closed(struct proactor *proactor, struct op *op)
@@ -29,19 +35,21 @@ struct content *content_of_file(struct proactor *proactor, int fd)
 
 struct content *content_in_memory(size_t length)
 {
-	struct content *content = malloc(sizeof(*content) + length);
+	struct memory *memory = malloc(sizeof(*memory) + length);
 
-	if (!content)
+	if (!memory)
 		return NULL;
-	*content = (struct content){ .fd = -1, .user_count = 1 };
-	content->bytes = (struct text){ (char *)(content + 1), length };
-	return content;
+	memory->content = (struct content){ .fd = -1, .user_count = 1 };
+	memory->content.bytes = (struct text){ memory->bytes, length };
+	memory->content.headroom = &memory->headroom;
+	memory->headroom = (struct headroom){ 0 };
+	return &memory->content;
 }
 
 char *content_memory(struct content *content)
 {
 	assert(content->fd < 0 && content->user_count == 1);
-	return (char *)(content + 1);
+	return container_of(content, struct memory, content)->bytes;
 }
 
 struct content *content_take(struct content *content)
@@ -59,7 +67,7 @@ void content_return(struct content *content)
 	if (content->fd >= 0)
 		proactor_close(content->proactor, &content->op, content->fd);
 	else
-		free(content);
+		free(container_of(content, struct memory, content));
 }
 
 void content_trim(void)

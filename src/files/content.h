@@ -4,11 +4,13 @@
 #ifndef RINGLET_FILES_CONTENT_H
 #define RINGLET_FILES_CONTENT_H
 
+#include "http/body.h"
 #include "proactor/proactor.h"
 
 struct content {
-	int fd;            /* -1: in memory */
-	struct text bytes; /* in memory: all of it */
+	int fd;                    /* -1: in memory */
+	struct text bytes;         /* in memory: all of it */
+	struct headroom *headroom; /* before the bytes; who sends them counts as a user of it */
 
 	/* Private. */
 	struct proactor *proactor;

@@ -27,6 +27,7 @@ static void fill_piece(
 	piece->fd = content->fd;
 	if (content->fd < 0) {
 		piece->bytes = text_first(text_from(content->bytes, offset), length);
+		piece->headroom = offset == 0 ? content->headroom : NULL;
 	} else {
 		piece->offset = offset;
 		piece->length = length;
@@ -55,6 +56,8 @@ static void release(struct body_source *source)
 {
 	struct extents *extents = extents_of(source);
 
+	if (extents->content->headroom)
+		extents->content->headroom->user_count--;
 	content_return(extents->content);
 	block_pool_return(&pool, extents);
 }
@@ -69,6 +72,8 @@ struct body_source *extents_open(
 		return NULL;
 	extents->source = (struct body_source){ .produce = produce, .release = release };
 	extents->content = content_take(content);
+	if (content->headroom)
+		content->headroom->user_count++;
 	extents->index = 0;
 	extents->produced_length = 0;
 	range_set_copy(&extents->set, set);

@@ -22,9 +22,18 @@ enum body_outcome {
 	BODY_LATER, /* nothing now: ready() will be called once */
 };
 
+/* Memory right before the bytes of a piece: what is sent first (a head) may stand there, so that
+ * both are one range.  All who send the piece share it: only who is alone may change what is there,
+ * the others may send it if it is what they would have written. */
+struct headroom {
+	unsigned user_count;
+	char bytes[508]; /* what stands there ends with them; zeros at first */
+};
+
 struct body_piece {
-	struct text bytes; /* fd < 0: memory */
-	int fd;            /* otherwise `length` bytes of this file from `offset` */
+	struct text bytes;         /* fd < 0: memory */
+	struct headroom *headroom; /* before these; may be NULL */
+	int fd;                    /* otherwise `length` bytes of this file from `offset` */
 	uint64_t offset, length;
 	bool is_continued; /* the next follows soon: what is there may wait for it, also the little
 			      before a BODY_LATER */

@@ -111,6 +111,26 @@ static struct text copy_if_short(struct buffer *output, struct text bytes)
 	return (struct text){ NULL, 0 };
 }
 
+/* What is in `output` moves into the room before the bytes, unless others are sending what stands
+ * there, and it is something else: another second's head. */
+static struct text use_headroom(struct buffer *output, struct headroom *headroom, struct text bytes)
+{
+	size_t length = output->length;
+	char *begin;
+
+	if (!headroom || bytes.bytes != headroom->bytes + sizeof(headroom->bytes) ||
+		length > sizeof(headroom->bytes))
+		return bytes;
+	begin = headroom->bytes + sizeof(headroom->bytes) - length;
+	if (memcmp(begin, output->bytes, length) != 0) {
+		if (headroom->user_count > 1)
+			return bytes;
+		memcpy(begin, output->bytes, length);
+	}
+	output->length = 0;
+	return (struct text){ begin, length + bytes.length };
+}
+
 /* Sends what is in `output`, then `bytes`, then `tail`. */
 static enum output_state send_memory(
 	struct connection *connection, struct text bytes, struct text tail, bool more)
@@ -120,7 +140,9 @@ static enum output_state send_memory(
 	unsigned count = 0;
 
 	active->lead_length = active->output.length;
-	bytes = copy_if_short(&active->output, bytes);
+	bytes = use_headroom(&active->output, active->piece.headroom, bytes);
+	if (active->output.length > 0)
+		bytes = copy_if_short(&active->output, bytes);
 	if (bytes.length == 0)
 		tail = copy_if_short(&active->output, tail);
 	parts[0] = buffer_text(&active->output);

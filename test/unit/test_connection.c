@@ -192,9 +192,10 @@ static const struct endpoint body_endpoint = {
 	.cancelled = cancel_body,
 };
 
-/* /script?SCRIPT: a response body by letters: m a piece of memory, f a piece of a file, F one of
- * 2 MB, z an empty piece, l LATER (ready after 10 ms), n LATER for ever, e an error; a leading
- * digit n announces n bytes, otherwise the length is unknown. */
+/* /script?SCRIPT: a response body by letters: m a piece of memory, h one that all share, with room
+ * for a head before it, f a piece of a file, F one of 2 MB, z an empty piece, l LATER (ready after
+ * 10 ms), n LATER for ever, e an error; a leading digit n announces n bytes, otherwise the length
+ * is unknown. */
 struct script {
 	struct body_source source;
 	struct op timer;
@@ -203,6 +204,10 @@ struct script {
 	char letters[32];
 };
 static unsigned script_count;
+static struct {
+	struct headroom headroom;
+	char bytes[4000];
+} shared;
 static int script_file;
 
 static void script_free(struct script *script)
@@ -237,6 +242,10 @@ static int script_produce(struct body_source *source, struct body_piece *piece, 
 	case 'm':
 		piece->bytes = text_literal("memory");
 		return outcome;
+	case 'h':
+		piece->bytes = (struct text){ shared.bytes, sizeof(shared.bytes) };
+		piece->headroom = &shared.headroom;
+		return outcome;
 	case 'f':
 		*piece = (struct body_piece){ .fd = script_file, .offset = 2, .length = 4 };
 		return outcome;
@@ -261,6 +270,7 @@ static void script_release(struct body_source *source)
 
 	assert_false(script->released);
 	script->released = true;
+	shared.headroom.user_count--;
 	proactor_cancel(world.proactor, &script->timer);
 	script_free(script);
 }
@@ -273,6 +283,7 @@ static void handle_script(void *state, struct exchange *exchange)
 
 	(void)state;
 	script_count++;
+	shared.headroom.user_count++;
 	op_init(&script->timer, script_later_done);
 	script->source.produce = script_produce;
 	script->source.release = script_release;
@@ -1307,6 +1318,68 @@ static void test_bodies_are_framed_by_length_or_in_chunks(void **state)
 	world_close();
 }
 
+/* What the client got, but for the head, is the shared piece; returns the length of the head. */
+static size_t assert_shared(const struct simulated_client *client, const char *before)
+{
+	struct text received = simulated_client_received(client);
+	const char *end = memmem(received.bytes, received.length, before, strlen(before));
+
+	assert_non_null(end);
+	received = text_from(received, (size_t)(end - received.bytes) + strlen(before));
+	assert_true(received.length >= sizeof(shared.bytes));
+	assert_memory_equal(received.bytes, shared.bytes, sizeof(shared.bytes));
+	return (size_t)(received.bytes - simulated_client_received(client).bytes);
+}
+
+static void assert_room_holds_head(const struct simulated_client *client, size_t length)
+{
+	assert_memory_equal(shared.headroom.bytes + sizeof(shared.headroom.bytes) - length,
+		simulated_client_received(client).bytes, length);
+}
+
+#define OLD_GET(target) "GET " target " HTTP/1.0\r\n\r\n"
+
+/* While one is being sent, the head before the shared bytes stays: who has the same uses it, who
+ * has another brings its own. */
+static void test_head_may_stand_before_bytes_that_are_shared(void **state)
+{
+	static const char chunked[] = "\r\n\r\nfa0\r\n";
+	struct simulated_client *stuck, *same, *other;
+	struct headroom room;
+
+	(void)state;
+	memset(shared.bytes, 's', sizeof(shared.bytes));
+	shared.headroom = (struct headroom){ 0 };
+	world_open();
+	stuck = connect_client();
+	simulated_client_set_buffers(stuck, 100);
+	simulated_client_stop_reading(stuck);
+	send_string(stuck, GET("/script?h"));
+	await_gauge(METRIC_OUTPUT_SENDING);
+	assert_int_equal(shared.headroom.user_count, 1);
+	room = shared.headroom;
+
+	same = connect_client();
+	send_string(same, GET("/script?h"));
+	await(same, "\r\n0\r\n\r\n", 0);
+	assert_room_holds_head(same, assert_shared(same, chunked));
+	other = connect_client();
+	send_string(other, OLD_GET("/script?h"));
+	await_end(other, 0);
+	assert_shared(other, "\r\n\r\n");
+	assert_memory_equal(room.bytes, shared.headroom.bytes, sizeof(room.bytes));
+
+	simulated_client_start_reading(stuck);
+	await(stuck, "\r\n0\r\n\r\n", 0);
+	assert_room_holds_head(stuck, assert_shared(stuck, chunked));
+	assert_int_equal(shared.headroom.user_count, 0);
+	other = connect_client();
+	send_string(other, OLD_GET("/script?h"));
+	await_end(other, 0);
+	assert_room_holds_head(other, assert_shared(other, "\r\n\r\n"));
+	world_close();
+}
+
 static void test_body_that_fails_cuts_the_response(void **state)
 {
 	static const char *const targets[] = { GET("/script?me"), GET("/script?9m"),
@@ -1619,6 +1692,7 @@ int main(void)
 		cmocka_unit_test(test_continue_is_sent_when_the_body_is_wanted),
 		cmocka_unit_test(test_continue_is_not_sent_when_it_is_unwanted),
 		cmocka_unit_test(test_bodies_are_framed_by_length_or_in_chunks),
+		cmocka_unit_test(test_head_may_stand_before_bytes_that_are_shared),
 		cmocka_unit_test(test_body_that_fails_cuts_the_response),
 		cmocka_unit_test(test_head_goes_out_before_a_late_body),
 		cmocka_unit_test(test_body_may_be_ready_before_the_head_has_left),
