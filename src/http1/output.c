@@ -131,9 +131,11 @@ static struct text use_headroom(struct buffer *output, struct headroom *headroom
 	return (struct text){ begin, length + bytes.length };
 }
 
+enum following { NOTHING, MORE, THE_END };
+
 /* Sends what is in `output`, then `bytes`, then `tail`. */
-static enum output_state send_memory(
-	struct connection *connection, struct text bytes, struct text tail, bool more)
+static enum output_state send_memory(struct connection *connection, struct text bytes,
+	struct text tail, enum following following)
 {
 	struct active *active = connection->active;
 	struct text parts[3];
@@ -156,15 +158,19 @@ static enum output_state send_memory(
 	assert(count > 0);
 	active->progress = 0;
 	active->sending = true;
-	stream_send(&connection->stream, &active->send, active->vector, count, more);
+	if (following == THE_END)
+		stream_send_last(&connection->stream, &active->send, active->vector, count);
+	else
+		stream_send(&connection->stream, &active->send, active->vector, count,
+			following == MORE);
 	return OUTPUT_SENDING;
 }
 
-static enum output_state send_output(struct connection *connection, bool more)
+static enum output_state send_output(struct connection *connection, enum following following)
 {
 	const struct text nothing = { NULL, 0 };
 
-	return send_memory(connection, nothing, nothing, more);
+	return send_memory(connection, nothing, nothing, following);
 }
 
 static enum output_state send_piece_of_file(struct connection *connection)
@@ -339,7 +345,8 @@ static enum output_state send_last(
 	struct active *active = connection->active;
 
 	if (!may_gather(connection, bytes.length + tail.length))
-		return send_memory(connection, bytes, tail, close_follows(connection));
+		return send_memory(
+			connection, bytes, tail, close_follows(connection) ? THE_END : NOTHING);
 	buffer_append(&active->output, bytes);
 	buffer_append(&active->output, tail);
 	active->gathered_count++;
@@ -377,12 +384,13 @@ static enum output_state send_piece(struct connection *connection)
 	if (piece->fd >= 0 && piece->length > 0) {
 		active->piece_due = true;
 		if (active->output.length > 0)
-			return send_output(connection, true);
+			return send_output(connection, MORE);
 		return send_piece_of_file(connection);
 	}
 	if (active->piece_is_last)
 		return send_last(connection, piece->bytes, tail_of(active));
-	return send_memory(connection, piece->bytes, tail_of(active), piece->is_continued);
+	return send_memory(
+		connection, piece->bytes, tail_of(active), piece->is_continued ? MORE : NOTHING);
 }
 
 /* The source has nothing yet.  What is ready (the head) waits only for what comes soon. */
@@ -392,7 +400,7 @@ static enum output_state await_body(struct connection *connection)
 
 	active->awaiting_ready = true;
 	if (active->output.length > 0 && !active->piece.is_continued)
-		return send_output(connection, false);
+		return send_output(connection, NOTHING);
 	return OUTPUT_AWAITING_BODY;
 }
 
@@ -548,7 +556,7 @@ enum output_state output_begin(struct connection *connection)
 	if (active->exchange.answered || active->output.length == 0)
 		return OUTPUT_HANDLING;
 	/* Earlier answers do not wait for an endpoint that takes its time. */
-	send_output(connection, false);
+	send_output(connection, NOTHING);
 	return OUTPUT_SENDING_INTERIM;
 }
 
@@ -557,7 +565,7 @@ enum output_state output_want_body(struct connection *connection)
 	if (!client_awaits_continue(connection))
 		return OUTPUT_HANDLING;
 	buffer_append(&connection->active->output, HTTP1_CONTINUE);
-	send_output(connection, false);
+	send_output(connection, NOTHING);
 	return OUTPUT_SENDING_INTERIM;
 }
 
@@ -595,7 +603,7 @@ enum output_state output_sent(struct connection *connection)
 		active->piece.length = 0;
 		if (active->piece_is_last) {
 			active->chunked = false;
-			return send_output(connection, false);
+			return send_output(connection, NOTHING);
 		}
 	}
 	if (response_is_complete(active))

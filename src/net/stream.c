@@ -48,7 +48,7 @@ static void tell_received(struct stream *stream, struct text loan)
 	stream->received = loan;
 	stream->event(stream, STREAM_RECEIVED);
 	stream->received = (struct text){ NULL, 0 };
-	if (!stream->closing && !stream->paused && !op_is_active(&stream->receive))
+	if (!stream->closing && !stream->last && !stream->paused && !op_is_active(&stream->receive))
 		proactor_receive(stream->proactor, &stream->receive, stream->fd);
 }
 
@@ -63,10 +63,10 @@ static void receive_done(struct proactor *proactor, struct op *op)
 	struct stream *stream = container_of(op, struct stream, receive);
 
 	(void)proactor;
-	if (stream->closing) {
+	if (stream->closing)
 		close_if_quiet(stream);
+	if (stream->closing || stream->last)
 		return;
-	}
 	if (op->result > 0)
 		tell_received(stream, op->receive.loan);
 	else if (op->result == 0)
@@ -91,7 +91,7 @@ void stream_resume(struct stream *stream)
 {
 	assert(stream->paused);
 	stream->paused = false;
-	if (!stream->ended && !stream->failed && !stream->closing)
+	if (!stream->ended && !stream->failed && !stream->closing && !stream->last)
 		proactor_receive(stream->proactor, &stream->receive, stream->fd);
 }
 
@@ -113,6 +113,8 @@ static void output_done(struct proactor *proactor, struct op *op)
 
 	(void)proactor;
 	stream->output = NULL;
+	if (stream->last && op->send.closed)
+		stream->fd = -1;
 	cork(stream, false);
 	if (stream->closing)
 		close_if_quiet(stream);
@@ -135,6 +137,15 @@ void stream_send(struct stream *stream, struct stream_output *output, struct iov
 {
 	take_output(stream, output);
 	proactor_send(stream->proactor, &output->op, stream->fd, vector, vector_count, more);
+}
+
+void stream_send_last(struct stream *stream, struct stream_output *output, struct iovec *vector,
+	unsigned vector_count)
+{
+	take_output(stream, output);
+	stream->last = true;
+	proactor_cancel(stream->proactor, &stream->receive);
+	proactor_send_last(stream->proactor, &output->op, stream->fd, vector, vector_count);
 }
 
 void stream_send_file(struct stream *stream, struct stream_output *output, int file,

@@ -42,6 +42,7 @@ struct stream {
 	int error;
 	bool paused;  /* no RECEIVED wanted for now */
 	bool ended;   /* the peer's end was seen */
+	bool last;    /* stream_send_last() was called */
 	bool closing; /* stream_close() was called */
 	bool failed;  /* FAILED was told */
 	bool corked;  /* a long file is on its way */
@@ -62,6 +63,11 @@ void stream_resume(struct stream *stream);
  * as a head goes before its file.  Ends in SENT or FAILED. */
 void stream_send(struct stream *stream, struct stream_output *output, struct iovec *vector,
 	unsigned vector_count, bool more);
+
+/* The same, as the last: nothing is received any more, and stream_close() is all that may follow
+ * SENT, whose end leaves with these bytes. */
+void stream_send_last(struct stream *stream, struct stream_output *output, struct iovec *vector,
+	unsigned vector_count);
 
 /* Sends `length` bytes of `file` from `offset`.  FAILED with -ENODATA when the file is shorter. */
 void stream_send_file(struct stream *stream, struct stream_output *output, int file,

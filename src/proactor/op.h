@@ -73,6 +73,8 @@ struct op {
 			struct iovec *vector;
 			unsigned vector_count;
 			bool more;              /* more bytes follow at once (MSG_MORE) */
+			bool last;              /* nothing follows: may be closed with it */
+			bool closed;            /* result >= 0: it was */
 			struct msghdr *message; /* uring_send.c's */
 		} send;
 		struct {

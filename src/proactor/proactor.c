@@ -208,16 +208,30 @@ void proactor_receive(struct proactor *proactor, struct op *op, int fd)
 	proactor->backend->submit(proactor, op);
 }
 
-void proactor_send(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
-	unsigned vector_count, bool more)
+static void send_vector(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
+	unsigned vector_count, bool more, bool last)
 {
 	assert(vector_count > 0);
 	op_begin(proactor, op, OP_SEND, fd);
 	op->send.vector = vector;
 	op->send.vector_count = vector_count;
 	op->send.more = more;
+	op->send.last = last;
+	op->send.closed = false;
 	op->send.message = NULL;
 	proactor->backend->submit(proactor, op);
+}
+
+void proactor_send(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
+	unsigned vector_count, bool more)
+{
+	send_vector(proactor, op, fd, vector, vector_count, more, false);
+}
+
+void proactor_send_last(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
+	unsigned vector_count)
+{
+	send_vector(proactor, op, fd, vector, vector_count, true, true);
 }
 
 void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int file, uint64_t offset,
@@ -313,7 +327,10 @@ void proactor_unlink(
 void proactor_close(struct proactor *proactor, struct op *op, int fd)
 {
 	op_begin(proactor, op, OP_CLOSE, fd);
-	proactor->backend->submit(proactor, op);
+	if (fd < 0)
+		op_complete(proactor, op, 0);
+	else
+		proactor->backend->submit(proactor, op);
 }
 
 void proactor_poll(struct proactor *proactor, struct op *op, int fd, short events)

@@ -107,6 +107,13 @@ void proactor_receive(struct proactor *proactor, struct op *op, int fd);
 void proactor_send(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
 	unsigned vector_count, bool more);
 
+/* The same, before the descriptor is closed: a backend that can closes it when the last byte is
+ * handed over, in one go with it.  result >= 0: op->send.closed says whether it did; otherwise, and
+ * after any error, closing is left to the caller.  No other op may be submitted for the descriptor
+ * from now on; one that was cancelled may still be due. */
+void proactor_send_last(struct proactor *proactor, struct op *op, int fd, struct iovec *vector,
+	unsigned vector_count);
+
 /* Moves `length` (at least 1) bytes of `file` from `offset` to the socket, not through user space.
  * result: length, or -ENODATA when the file ends before that. */
 void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int file, uint64_t offset,
@@ -143,7 +150,8 @@ void proactor_rename(struct proactor *proactor, struct op *op, int directory, co
 void proactor_unlink(
 	struct proactor *proactor, struct op *op, int directory, const char *path, int flags);
 
-/* Closes a descriptor of any kind, of which no op is active.  Cannot be cancelled. */
+/* Closes a descriptor of any kind, of which no op is active; -1 stands for one that is closed.
+ * Cannot be cancelled. */
 void proactor_close(struct proactor *proactor, struct op *op, int fd);
 
 /* One shot.  result: the events that came (poll(2)). */

@@ -36,7 +36,7 @@ enum completion_tag {
 /* What op->step says. */
 enum op_step {
 	STEP_MOVING,    /* a send; the second hop of a splice alone */
-	STEP_CHAINED,   /* both hops of a splice, linked */
+	STEP_CHAINED,   /* both hops of a splice, linked; a send and the close behind it */
 	STEP_WAITING,   /* a poll for a full socket */
 	STEP_QUEUED,    /* without request: a sendfile wants a pipe; it, or a read, wants a turn */
 	STEP_INSISTING, /* a file op that said EAGAIN: now on a kernel worker */
@@ -185,6 +185,10 @@ void record_stop(struct uring *uring, struct record *record);
 
 void record_completed(struct uring *uring, struct record *record, int result, unsigned flags);
 void record_stopped(struct uring *uring, struct record *record, int result);
+
+/* The descriptor is about to be closed, and no listener: its record lives on, if it has to, as an
+ * orphan. */
+void record_leave(struct uring *uring, int fd);
 
 /* The op is a close: of a descriptor with or without a record. */
 void record_close(struct uring *uring, struct op *op);

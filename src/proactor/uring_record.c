@@ -135,26 +135,38 @@ void record_stopped(struct uring *uring, struct record *record, int result)
 	close_when_quiet(uring, record);
 }
 
-void record_close(struct uring *uring, struct op *op)
+static void begin_closing(struct uring *uring, struct record *record)
 {
-	struct record *record = record_find(uring, op->fd);
-
-	if (!record) {
-		uring_close_now(uring, op);
-		return;
-	}
 	assert(!record->op);
 	assert(!record->closing);
 	record->closing = true;
 	list_remove(&record->node);
 	record_stop(uring, record);
-	if (record->listening) {
-		record->op = op;
-	} else {
-		uring->records[op->fd] = NULL;
-		list_append(&uring->orphans, &record->node);
+}
+
+void record_leave(struct uring *uring, int fd)
+{
+	struct record *record = record_find(uring, fd);
+
+	if (!record)
+		return;
+	begin_closing(uring, record);
+	uring->records[fd] = NULL;
+	list_append(&uring->orphans, &record->node);
+	close_when_quiet(uring, record);
+}
+
+void record_close(struct uring *uring, struct op *op)
+{
+	struct record *record = record_find(uring, op->fd);
+
+	if (!record || !record->listening) {
+		record_leave(uring, op->fd);
 		uring_close_now(uring, op);
+		return;
 	}
+	begin_closing(uring, record);
+	record->op = op;
 	close_when_quiet(uring, record);
 }
 

@@ -2,7 +2,9 @@
  *
  * The poll is a request of our own, not the kernel's implicit one, so that a full socket is counted
  * and a cancelled op is noticed between two attempts.  A send that was cut short has filled the
- * socket: the poll follows at once. */
+ * socket: the poll follows at once.
+ *
+ * The last send of a descriptor takes the close along, as a linked request. */
 #include "proactor/uring.h"
 
 #include <errno.h>
@@ -46,19 +48,52 @@ static void return_message(struct uring *uring, struct op *op)
 	op->send.message = NULL;
 }
 
-void send_submit(struct uring *uring, struct op *op)
+/* Linked behind the send, and cancelled with it unless all was sent.  Nobody waits for it: the
+ * number comes back by an accept only when it is done. */
+static void request_close(struct uring *uring, struct op *op)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (op->send.more ? MSG_MORE : 0);
 
-	op->step = STEP_MOVING;
-	take_message(uring, op);
+	io_uring_prep_close(sqe, op->fd);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	uring_sign(sqe, TAG_NONE, NULL);
+}
+
+static void request_send(struct uring *uring, struct op *op, int flags)
+{
+	struct io_uring_sqe *sqe = uring_request(uring);
+
+	flags |= MSG_NOSIGNAL | MSG_DONTWAIT | (op->send.more ? MSG_MORE : 0);
 	if (op->send.message)
 		io_uring_prep_sendmsg(sqe, op->fd, op->send.message, (unsigned)flags);
 	else
 		io_uring_prep_send(sqe, op->fd, op->send.vector->iov_base,
 			shorter(op->send.vector->iov_len, SEND_LENGTH_MAX), flags);
+	if (op->step == STEP_CHAINED)
+		sqe->flags |= IOSQE_IO_LINK;
 	uring_sign(sqe, TAG_OP, op);
+}
+
+/* Can one request send all of it? */
+static bool is_single(const struct op *op)
+{
+	return op->send.vector_count == 1 ? op->send.vector->iov_len <= SEND_LENGTH_MAX
+					  : op->send.message && op->send.vector_count <= IOV_MAX;
+}
+
+void send_submit(struct uring *uring, struct op *op)
+{
+	take_message(uring, op);
+	op->step = STEP_MOVING;
+	if (!op->send.last || !is_single(op)) {
+		request_send(uring, op, 0);
+		return;
+	}
+	op->step = STEP_CHAINED;
+	record_leave(uring, op->fd);
+	uring_reserve(uring, 2);
+	request_send(uring, op, MSG_WAITALL); /* what is sent in part breaks the link */
+	request_close(uring, op);
 }
 
 /* Uses up the front of the vector, entries without bytes too. */
@@ -79,6 +114,7 @@ static void advance(struct op *op, size_t length)
 static void sent(struct uring *uring, struct op *op, size_t length)
 {
 	advance(op, length);
+	op->send.closed = op->step == STEP_CHAINED && op->send.vector_count == 0;
 	if (op->send.vector_count == 0) {
 		op_complete(&uring->proactor, op, (int64_t)op->moved);
 		return;

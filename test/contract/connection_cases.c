@@ -506,6 +506,123 @@ static void test_close_right_after_a_cancelled_receive(void **state)
 	peer_close(&peer);
 }
 
+/* The last send may have taken the close along; if not, it is left to the caller. */
+static void close_after(struct call *send, int fd)
+{
+	close_fd(send->fixture, send->op.send.closed ? -1 : fd);
+}
+
+static void send_last(struct call *send, int fd, struct iovec *vector, unsigned vector_count)
+{
+	call_init(send, send->fixture);
+	proactor_send_last(send->fixture->proactor, &send->op, fd, vector, vector_count);
+}
+
+static void test_a_last_send_is_followed_by_the_end(void **state)
+{
+	struct fixture *fixture = *state;
+	char *bytes = pattern_new(0, 30000);
+	struct iovec vector[] = { { bytes, 10000 }, { bytes + 10000, 20000 } };
+	struct call receive, send = { .fixture = fixture };
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	/* One was received before, another is waited for until then: both are forgotten. */
+	call_init(&receive, fixture);
+	peer_write(&peer, "one", 3);
+	assert_int_equal(receive_until(&receive, fd, 3), 3);
+	proactor_receive(fixture->proactor, &receive.op, fd);
+	settle(fixture);
+	proactor_cancel(fixture->proactor, &receive.op);
+	send_last(&send, fd, vector, 2);
+	assert_int_equal(finish(&send), 30000);
+	turn_until (fixture, !op_is_active(&receive.op))
+		;
+	close_after(&send, fd);
+	peer_expect_pattern(&peer, 0, 30000);
+	peer_expect_end(&peer);
+	call_reset(&receive);
+	free(bytes);
+	peer_close(&peer);
+}
+
+static void test_a_last_send_of_more_than_the_socket_holds_loses_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t length = (size_t)4 << 20;
+	char *bytes = pattern_new(0, length);
+	struct iovec vector = { bytes, length };
+	struct call send = { .fixture = fixture };
+	struct peer peer;
+	int fd = make_small_pair(fixture, &peer);
+
+	send_last(&send, fd, &vector, 1);
+	turn_until_parked(&send);
+	peer_expect_pattern(&peer, 0, length);
+	turn_until (fixture, !op_is_active(&send.op))
+		;
+	assert_int_equal(send.result, length);
+	close_after(&send, fd);
+	peer_expect_end(&peer);
+	free(bytes);
+	peer_close(&peer);
+}
+
+static void test_a_last_send_that_does_not_end_leaves_the_descriptor(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t length = (size_t)4 << 20;
+	char *bytes = pattern_new(0, length);
+	struct iovec vector = { bytes, length };
+	struct call send = { .fixture = fixture };
+	struct peer peer;
+	int fd = make_small_pair(fixture, &peer);
+
+	send_last(&send, fd, &vector, 1);
+	turn_until_parked(&send);
+	proactor_cancel(fixture->proactor, &send.op);
+	assert_int_equal(finish(&send), -ECANCELED);
+	assert_int_equal(proactor_shutdown(fixture->proactor, fd, SHUT_WR), 0);
+	vector = (struct iovec){ bytes, 1 };
+	send_last(&send, fd, &vector, 1);
+	assert_int_equal(finish(&send), -EPIPE);
+	close_fd(fixture, fd);
+	free(bytes);
+	peer_close(&peer);
+}
+
+static void test_a_number_that_a_last_send_gave_back_starts_afresh(void **state)
+{
+	struct fixture *fixture = *state;
+	int listener = fixture->side->listen(fixture);
+	struct call receive, send = { .fixture = fixture };
+	struct peer peer, next;
+	int fd;
+
+	call_init(&receive, fixture);
+	fixture->side->connect(fixture, &next, listener);
+	fd = accept_one(fixture, listener);
+	for (int i = 0; i < 30; i++) {
+		struct iovec vector = { "answer", 6 };
+
+		peer = next;
+		peer_write(&peer, "request", 7);
+		assert_int_equal(receive_until(&receive, fd, 7), 7);
+		call_reset(&receive);
+		if (i % 2 > 0)
+			peer_write(&peer, "leftover", 8);
+		fixture->side->connect(fixture, &next, listener);
+		send_last(&send, fd, &vector, 1);
+		assert_int_equal(finish(&send), 6);
+		close_after(&send, fd);
+		fd = accept_one(fixture, listener);
+		peer_close(&peer);
+	}
+	close_fd(fixture, fd);
+	peer_close(&next);
+	close_fd(fixture, listener);
+}
+
 /* The order of the design: stop, shut down, cancel, wait for nothing in flight, close. */
 static void test_close_order_with_everything_in_flight(void **state)
 {
@@ -595,6 +712,10 @@ int run_connection_cases(void)
 		contract_case(test_close_sends_what_was_sent_and_then_the_end),
 		contract_case(test_close_ends_what_the_backend_does_on_its_own),
 		contract_case(test_close_right_after_a_cancelled_receive),
+		contract_case(test_a_last_send_is_followed_by_the_end),
+		contract_case(test_a_last_send_of_more_than_the_socket_holds_loses_nothing),
+		contract_case(test_a_last_send_that_does_not_end_leaves_the_descriptor),
+		contract_case(test_a_number_that_a_last_send_gave_back_starts_afresh),
 		contract_case(test_close_order_with_everything_in_flight),
 		contract_case(test_a_descriptor_used_again_starts_afresh),
 	};

@@ -1,4 +1,4 @@
-/* net/stream.h, with real sockets: what is held back while a long file is on its way.
+/* net/stream.h, with real sockets: what is held back while a long file is on its way, and the end.
  *
  *	test_stream epoll|io_uring */
 #include <errno.h>
@@ -75,13 +75,20 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void close_and_wait(struct fixture *fixture)
+{
+	stream_close(&fixture->stream);
+	assert_false(fixture->closed); /* never from inside a call of the owner */
+	while (!fixture->closed)
+		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_close(&fixture->stream);
-	while (!fixture->closed)
-		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+	if (!fixture->closed)
+		close_and_wait(fixture);
 	proactor_free(fixture->proactor);
 	close(fixture->client);
 	close(fixture->file);
@@ -137,6 +144,23 @@ static void test_short_file_is_not_held_back(void **state)
 	assert_false(is_corked(fixture));
 }
 
+/* The owner closes a stream that the last send may have closed already. */
+static void test_last_send_ends_the_receiving_and_then_the_stream(void **state)
+{
+	struct fixture *fixture = *state;
+	struct iovec vector = { "last", 4 };
+	char bytes[5];
+
+	stream_receive(&fixture->stream);
+	assert_true(proactor_turn(fixture->proactor, 0) >= 0);
+	stream_send_last(&fixture->stream, &fixture->output, &vector, 1);
+	while (fixture->sent_count == 0)
+		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+	close_and_wait(fixture);
+	assert_int_equal(recv(fixture->client, bytes, sizeof(bytes), 0), 4);
+	assert_int_equal(recv(fixture->client, bytes, sizeof(bytes), 0), 0);
+}
+
 int main(int argument_count, char **arguments)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +168,8 @@ int main(int argument_count, char **arguments)
 			test_long_file_leaves_in_full_segments_and_then_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_short_file_is_not_held_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_last_send_ends_the_receiving_and_then_the_stream, set_up, tear_down),
 	};
 
 	if (argument_count > 1 && strcmp(arguments[1], "io_uring") == 0)

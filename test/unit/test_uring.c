@@ -534,6 +534,35 @@ static void test_a_receiving_socket_is_closed_by_one_enter(void **state)
 	proactor_free(proactor);
 }
 
+/* So do the last bytes, the cancelling of a receive and the close. */
+static void test_a_last_send_and_the_close_go_by_one_enter(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct call receive, send;
+	struct iovec vector = { "last", 4 };
+	uint64_t enters;
+	char bytes[5];
+	int pair[2];
+
+	(void)state;
+	make_pair(pair);
+	call_init(&receive);
+	call_init(&send);
+	proactor_receive(proactor, &receive.op, pair[0]);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	enters = counted(METRIC_ENTERS);
+	proactor_cancel(proactor, &receive.op);
+	proactor_send_last(proactor, &send.op, pair[0], &vector, 1);
+	assert_int_equal(finish(proactor, &send), 4);
+	assert_int_equal(counted(METRIC_ENTERS) - enters, 1);
+	assert_true(send.op.send.closed);
+	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	assert_int_equal(read(pair[1], bytes, sizeof(bytes)), 4);
+	assert_int_equal(read(pair[1], bytes, sizeof(bytes)), 0);
+	close(pair[1]);
+	proactor_free(proactor);
+}
+
 /* The record of a descriptor goes with it, whatever its multishot still had to say. */
 static void test_a_reused_number_gets_nothing_of_its_predecessor(void **state)
 {
@@ -1074,6 +1103,7 @@ int main(void)
 		cmocka_unit_test(test_order_survives_pauses_and_cancels),
 		cmocka_unit_test(test_receiving_again_costs_no_request),
 		cmocka_unit_test(test_a_receiving_socket_is_closed_by_one_enter),
+		cmocka_unit_test(test_a_last_send_and_the_close_go_by_one_enter),
 		cmocka_unit_test(test_a_reused_number_gets_nothing_of_its_predecessor),
 		cmocka_unit_test(test_a_connection_nobody_waited_for_goes_to_the_next_accept),
 		cmocka_unit_test(test_a_connection_kept_for_nobody_is_closed_with_its_listener),
