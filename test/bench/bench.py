@@ -61,7 +61,7 @@ class Course:
         try:
             what.make_files(self.root, self.directory, self.cases)
             self.load = measure.Load(self.options.build / "test/bench/load",
-                                     self.options.cpus[1], self.directory)
+                                     self.options.cpus[1], self.directory, CONGESTION_CONTROL)
             for server in self.servers:
                 if server.name != "ceiling":
                     self.start(server)

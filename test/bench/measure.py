@@ -62,14 +62,16 @@ def kernel_bytes():
 class Load:
     """Runs the load program on its core."""
 
-    def __init__(self, program, cpu, directory):
+    def __init__(self, program, cpu, directory, congestion_control):
         self.program = program
+        self.congestion_control = congestion_control
         self.cpu = cpu
         self.directory = directory
 
     def command(self, server, case, seconds, options):
         command = [self.program, "--port", server.port, "--connections", case.connections,
-                   "--seconds", seconds, "--depth", case.depth, *options]
+                   "--seconds", seconds, "--depth", case.depth,
+                   "--congestion", self.congestion_control, *options]
         if case.is_reopening:
             command.append("--reopen")
         if server.name != "ceiling":

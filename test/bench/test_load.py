@@ -124,6 +124,13 @@ class LoadAgainstRinglet(unittest.TestCase):
         self.assertEqual((result["requests"], result["error_count"]), (100, 0))
         self.assertGreaterEqual(result["reconnects"], 8)
 
+    def test_the_congestion_control_may_be_told(self):
+        self.check(10, "--congestion", "reno", "/ping")
+        done = subprocess.run([LOAD, "--port", str(self.server.port), "--congestion", "absent",
+                               "/ping"], capture_output=True, text=True, timeout=harness.SECONDS)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("absent", done.stderr)
+
     def test_another_status_is_an_error(self):
         result = load(self.server.port, "--requests", 20, "/absent", code=1)
         self.assertEqual((result["requests"], result["errors"]["status"]), (0, 20))
