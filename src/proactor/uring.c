@@ -225,19 +225,14 @@ static void take_turn(struct uring *uring, struct op *op)
 	request_single(uring, op);
 }
 
-/* Once per turn.  Who has had one queues up behind those who have not. */
+/* Who has had a part of it queues up behind those who have not. */
 static void take_turns(struct uring *uring)
 {
-	struct list turns;
 	struct list_node *node;
 
 	uring->turn_share = TURN_LENGTH_MAX;
-	list_move_all(&turns, &uring->turns);
-	while (uring->turn_share > 0 && (node = list_take_first(&turns)))
+	while (uring->turn_share > 0 && (node = list_take_first(&uring->turns)))
 		take_turn(uring, container_of(node, struct op, node));
-	while ((node = list_take_first(&uring->turns)))
-		list_append(&turns, node);
-	list_move_all(&uring->turns, &turns);
 }
 
 /* --- the backend's functions -------------------------------------------------------------- */
