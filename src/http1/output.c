@@ -142,7 +142,8 @@ static enum output_state send_memory(struct connection *connection, struct text 
 	unsigned count = 0;
 
 	active->lead_length = active->output.length;
-	bytes = use_headroom(&active->output, active->piece.headroom, bytes);
+	if (bytes.length > 0) /* else there may have been no piece yet */
+		bytes = use_headroom(&active->output, active->piece.headroom, bytes);
 	if (active->output.length > 0)
 		bytes = copy_if_short(&active->output, bytes);
 	if (bytes.length == 0)

@@ -172,7 +172,8 @@ class Course:
                 self.run_once(case, server, i, 60, ("--requests", what.COLD_COUNT))
 
     def slow(self, case):
-        """Each round alone, then beside them; what they cost grows no more once they are there."""
+        """Each round alone, then beside them, when all their sockets are full; what they cost grows
+        no more from then on."""
         takers = self.takers(case)
         for i in self.rounds(case):
             for server in takers if i % 2 == 0 else reversed(takers):
@@ -188,6 +189,7 @@ class Course:
         alone = measure.measure(self.load, server, case, 2 * self.seconds)
         before = measure.thread_count(pids), measure.resident_bytes(pids)
         with self.holders( "slow", server.port, SLOW_COUNT, "/1g"):
+            measure.settle(pids)
             there = measure.thread_count(pids), measure.resident_bytes(pids)
             beside = measure.measure(self.load, server, case, 2 * self.seconds)
             after = measure.thread_count(pids), measure.resident_bytes(pids)
