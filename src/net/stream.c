@@ -43,12 +43,18 @@ static void tell_failure(struct stream *stream, int64_t error)
 	stream->event(stream, STREAM_FAILED);
 }
 
+/* Nobody wants to hear what the peer still says. */
+static bool is_deaf(const struct stream *stream)
+{
+	return stream->closing || stream->last;
+}
+
 static void tell_received(struct stream *stream, struct text loan)
 {
 	stream->received = loan;
 	stream->event(stream, STREAM_RECEIVED);
 	stream->received = (struct text){ NULL, 0 };
-	if (!stream->closing && !stream->last && !stream->paused && !op_is_active(&stream->receive))
+	if (!is_deaf(stream) && !stream->paused && !op_is_active(&stream->receive))
 		proactor_receive(stream->proactor, &stream->receive, stream->fd);
 }
 
@@ -65,7 +71,7 @@ static void receive_done(struct proactor *proactor, struct op *op)
 	(void)proactor;
 	if (stream->closing)
 		close_if_quiet(stream);
-	if (stream->closing || stream->last)
+	if (is_deaf(stream))
 		return;
 	if (op->result > 0)
 		tell_received(stream, op->receive.loan);
@@ -91,7 +97,7 @@ void stream_resume(struct stream *stream)
 {
 	assert(stream->paused);
 	stream->paused = false;
-	if (!stream->ended && !stream->failed && !stream->closing && !stream->last)
+	if (!stream->ended && !stream->failed && !is_deaf(stream))
 		proactor_receive(stream->proactor, &stream->receive, stream->fd);
 }
 

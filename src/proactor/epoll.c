@@ -1,10 +1,11 @@
 /* The epoll backend: completions made out of readiness.  Try, park, retry.
  *
- * An op on a socket is tried when it is submitted; mostly that is the end of it, without epoll
- * having been asked.  If the socket is exhausted the op is parked at its descriptor's record, and
- * tried again when the edge comes.  A descriptor is registered once, edge-triggered, for both
- * directions, by the first wait that finds an op of it parked: no further epoll_ctl(2) until it is
- * closed, and none at all for a connection that is over by then.
+ * An op on a socket is tried when it is submitted, a send with the others of its turn, after all
+ * that made them; mostly that is the end of it, without epoll having been asked.  If the socket is
+ * exhausted the op is parked at its descriptor's record, and tried again when the edge comes.  A
+ * descriptor is registered once, edge-triggered, for both directions, by the first wait that finds
+ * an op of it parked: no further epoll_ctl(2) until it is closed, and none at all for a connection
+ * that is over by then.
  *
  * Edges are never lost: an op is parked only after the kernel itself said EAGAIN (or, for a
  * receive, has said so in effect since the last edge), registering reports what is ready already,

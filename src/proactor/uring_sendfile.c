@@ -5,8 +5,8 @@
  *
  * By sendfile(2), called inline and without waiting for the socket: half the cost where one file is
  * sent to few clients, since no worker has to be woken.  But the loop stands still meanwhile, so
- * each call moves a stretch, and all ops have a share of a turn together (uring.c); who had no part
- * of it is first in the next.
+ * each call moves 1 MiB at most, and all ops have a share of a turn together (uring.c); who had no
+ * part of it is first in the next.
  *
  * A stretch is what the socket took last, twice: a slow reader's few KiB are not worth a pipeful
  * that comes back, or a look at 4 MiB.  A call just tries all that was looked at.

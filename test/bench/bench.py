@@ -188,7 +188,7 @@ class Course:
         pids = server.pids()
         alone = measure.measure(self.load, server, case, 2 * self.seconds)
         before = measure.thread_count(pids), measure.resident_bytes(pids)
-        with self.holders( "slow", server.port, SLOW_COUNT, "/1g"):
+        with self.holders("slow", server.port, SLOW_COUNT, "/1g"):
             measure.settle(pids)
             there = measure.thread_count(pids), measure.resident_bytes(pids)
             beside = measure.measure(self.load, server, case, 2 * self.seconds)
@@ -211,7 +211,7 @@ class Course:
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()
-            with self.holders( "idle", server.port, count, case.path):
+            with self.holders("idle", server.port, count, case.path):
                 measure.settle(pids)
                 own = (measure.anonymous_bytes(pids) - own) / count
                 kernel = (measure.kernel_bytes() - kernel) / count

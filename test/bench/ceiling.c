@@ -17,9 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "program.h"
 
 enum {
 	ENTRIES = 1024,
@@ -54,12 +55,6 @@ struct responder {
 };
 
 static volatile sig_atomic_t is_told_to_end;
-
-static _Noreturn void give_up(const char *what)
-{
-	perror(what);
-	exit(2);
-}
 
 static void end(int number)
 {
@@ -344,15 +339,6 @@ static void listen_on(struct responder *responder, uint16_t port)
 	getsockname(responder->listener, (struct sockaddr *)&address, &length);
 	printf("ready: http://127.0.0.1:%u/\n", ntohs(address.sin_port));
 	fflush(stdout);
-}
-
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int main(int argument_count, char **arguments)

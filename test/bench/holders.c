@@ -13,37 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND UINT64_C(1000000000)
+#include "program.h"
 
 enum { CHUNK = 4096, SLOW_BUFFER = 16384 };
-
-static _Noreturn void give_up(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* Connects, asks, and waits for the beginning of the answer. */
 static int open_one(uint16_t port, const char *path, bool is_slow)

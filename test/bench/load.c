@@ -23,11 +23,9 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND UINT64_C(1000000000)
+#include "program.h"
 
 enum {
 	HEAD_SIZE = 4096,
@@ -92,20 +90,6 @@ struct run {
 };
 
 static void begin_batch(struct run *, struct client *, uint64_t began_ns);
-
-static _Noreturn void give_up(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
 
 static uint64_t failure_count(const struct run *run)
 {
@@ -709,11 +693,8 @@ static void take_arguments(struct run *run, int argument_count, char **arguments
 static void prepare(struct run *run)
 {
 	unsigned count = run->options.connection_count;
-	struct rlimit limit;
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	raise_descriptor_limit();
 	prctl(PR_SET_TIMERSLACK, 1); /* arrivals are microseconds apart */
 	run->epoll = epoll_create1(EPOLL_CLOEXEC);
 	run->clients = calloc(count, sizeof(*run->clients));

@@ -546,49 +546,58 @@ static void test_a_last_send_is_followed_by_the_end(void **state)
 	peer_close(&peer);
 }
 
+/* A last send that waits for its peer: of more than the socket holds. */
+struct parked {
+	char *bytes;
+	size_t length;
+	struct iovec vector;
+	struct call send;
+	struct peer peer;
+	int fd;
+};
+
+static void park_last_send(struct parked *parked, struct fixture *fixture)
+{
+	parked->length = (size_t)4 << 20;
+	parked->bytes = pattern_new(0, parked->length);
+	parked->vector = (struct iovec){ parked->bytes, parked->length };
+	parked->send.fixture = fixture;
+	parked->fd = make_small_pair(fixture, &parked->peer);
+	send_last(&parked->send, parked->fd, &parked->vector, 1);
+	turn_until_parked(&parked->send);
+}
+
 static void test_a_last_send_of_more_than_the_socket_holds_loses_nothing(void **state)
 {
 	struct fixture *fixture = *state;
-	size_t length = (size_t)4 << 20;
-	char *bytes = pattern_new(0, length);
-	struct iovec vector = { bytes, length };
-	struct call send = { .fixture = fixture };
-	struct peer peer;
-	int fd = make_small_pair(fixture, &peer);
+	struct parked parked;
 
-	send_last(&send, fd, &vector, 1);
-	turn_until_parked(&send);
-	peer_expect_pattern(&peer, 0, length);
-	turn_until (fixture, !op_is_active(&send.op))
+	park_last_send(&parked, fixture);
+	peer_expect_pattern(&parked.peer, 0, parked.length);
+	turn_until (fixture, !op_is_active(&parked.send.op))
 		;
-	assert_int_equal(send.result, length);
-	close_after(&send, fd);
-	peer_expect_end(&peer);
-	free(bytes);
-	peer_close(&peer);
+	assert_int_equal(parked.send.result, parked.length);
+	close_after(&parked.send, parked.fd);
+	peer_expect_end(&parked.peer);
+	free(parked.bytes);
+	peer_close(&parked.peer);
 }
 
 static void test_a_last_send_that_does_not_end_leaves_the_descriptor(void **state)
 {
 	struct fixture *fixture = *state;
-	size_t length = (size_t)4 << 20;
-	char *bytes = pattern_new(0, length);
-	struct iovec vector = { bytes, length };
-	struct call send = { .fixture = fixture };
-	struct peer peer;
-	int fd = make_small_pair(fixture, &peer);
+	struct parked parked;
 
-	send_last(&send, fd, &vector, 1);
-	turn_until_parked(&send);
-	proactor_cancel(fixture->proactor, &send.op);
-	assert_int_equal(finish(&send), -ECANCELED);
-	assert_int_equal(proactor_shutdown(fixture->proactor, fd, SHUT_WR), 0);
-	vector = (struct iovec){ bytes, 1 };
-	send_last(&send, fd, &vector, 1);
-	assert_int_equal(finish(&send), -EPIPE);
-	close_fd(fixture, fd);
-	free(bytes);
-	peer_close(&peer);
+	park_last_send(&parked, fixture);
+	proactor_cancel(fixture->proactor, &parked.send.op);
+	assert_int_equal(finish(&parked.send), -ECANCELED);
+	assert_int_equal(proactor_shutdown(fixture->proactor, parked.fd, SHUT_WR), 0);
+	parked.vector = (struct iovec){ parked.bytes, 1 };
+	send_last(&parked.send, parked.fd, &parked.vector, 1);
+	assert_int_equal(finish(&parked.send), -EPIPE);
+	close_fd(fixture, parked.fd);
+	free(parked.bytes);
+	peer_close(&parked.peer);
 }
 
 static void test_a_number_that_a_last_send_gave_back_starts_afresh(void **state)
