@@ -69,7 +69,7 @@ static enum finding count_pages(
 	return pages.cached >= count ? PRESENT : ABSENT;
 }
 
-bool page_cache_holds(struct page_cache *cache, int file, uint64_t offset, uint64_t length)
+static bool ask(struct page_cache *cache, int file, uint64_t offset, uint64_t length)
 {
 	switch (count_pages(cache, file, offset, length)) {
 	case PRESENT:
@@ -80,4 +80,22 @@ bool page_cache_holds(struct page_cache *cache, int file, uint64_t offset, uint6
 		break;
 	}
 	return try_bytes(file, offset, length) == PRESENT;
+}
+
+bool page_cache_holds(struct page_cache *cache, int file, uint64_t offset, uint64_t length)
+{
+	if (file == cache->held_file && offset >= cache->held_begin &&
+		offset + length <= cache->held_end)
+		return true;
+	if (!ask(cache, file, offset, length))
+		return false;
+	cache->held_file = file;
+	cache->held_begin = offset;
+	cache->held_end = offset + length;
+	return true;
+}
+
+void page_cache_forget(struct page_cache *cache)
+{
+	cache->held_end = 0;
 }

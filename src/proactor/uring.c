@@ -412,6 +412,7 @@ static int uring_wait(struct proactor *proactor, uint64_t wait_ns_max)
 	if (!list_is_empty(&proactor->completed) || !list_is_empty(&uring->unsettled) ||
 		!list_is_empty(&uring->due) || !list_is_empty(&uring->turns))
 		wait_ns_max = 0;
+	page_cache_forget(&uring->page_cache);
 	r = enter(uring, wait_ns_max);
 	if (io_uring_cq_has_overflow(&uring->ring))
 		metrics_add(METRIC_CQ_OVERFLOWS, 1);

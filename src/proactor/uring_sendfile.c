@@ -13,7 +13,8 @@
  *
  * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
  * moves a stretch, and then it is looked again.  What was looked for is believed until an op has
- * got there, but not across a wait for the socket, which may have been long. */
+ * got there, but not across a wait for the socket, which may have been long; and for the rest of
+ * the turn by all who want the same file. */
 #include "proactor/uring.h"
 
 #include <assert.h>

@@ -19,6 +19,14 @@ enum { LENGTH = 1 << 20 };
 /* Both ways of finding out: the one without is taken where cachestat(2) is refused. */
 static struct page_cache counting, trying = { .refuses_counting = true };
 
+static int forget(void **state)
+{
+	(void)state;
+	page_cache_forget(&counting);
+	page_cache_forget(&trying);
+	return 0;
+}
+
 static void skip_because(const char *reason)
 {
 	print_message("%s\n", reason);
@@ -155,14 +163,34 @@ static void test_a_cold_stretch_in_the_middle_is_noticed(void **state)
 	}
 }
 
+static void test_what_was_found_is_believed_until_it_is_forgotten(void **state)
+{
+	auto_fd file = make_file();
+	auto_fd other = make_cold_file();
+
+	(void)state;
+	assert_true(page_cache_holds(&counting, file, 4096, LENGTH / 2));
+	if (!chill(file))
+		skip_because("this file system is in memory only");
+	assert_true(page_cache_holds(&counting, file, 4096, LENGTH / 2));
+	assert_true(page_cache_holds(&counting, file, 8192, 1));
+	assert_false(page_cache_holds(&counting, file, 4095, 2));
+	assert_false(page_cache_holds(&counting, file, 4096, LENGTH / 2 + 1));
+	assert_not_held(&counting, other);
+	page_cache_forget(&counting);
+	assert_false(page_cache_holds(&counting, file, 4096, LENGTH / 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_was_just_written_is_in_memory),
-		cmocka_unit_test(test_trying_bytes_finds_what_counting_pages_finds),
-		cmocka_unit_test(test_what_is_beyond_the_end_is_not_in_memory),
-		cmocka_unit_test(test_a_cold_file_is_not_in_memory_until_it_was_read),
-		cmocka_unit_test(test_a_cold_stretch_in_the_middle_is_noticed),
+		cmocka_unit_test_setup(test_what_was_just_written_is_in_memory, forget),
+		cmocka_unit_test_setup(test_trying_bytes_finds_what_counting_pages_finds, forget),
+		cmocka_unit_test_setup(test_what_is_beyond_the_end_is_not_in_memory, forget),
+		cmocka_unit_test_setup(test_a_cold_file_is_not_in_memory_until_it_was_read, forget),
+		cmocka_unit_test_setup(test_a_cold_stretch_in_the_middle_is_noticed, forget),
+		cmocka_unit_test_setup(
+			test_what_was_found_is_believed_until_it_is_forgotten, forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
