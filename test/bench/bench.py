@@ -2,8 +2,10 @@
 
 All servers run, each on a port of its own and on the server's core; the load runs on the other.
 For each case they are asked by turns, round after round, every second round backwards, so that what
-the machine does meanwhile falls on all of them.  A server that answers a case with another status
-than is due has no row in it and a remark instead; a run with an error is a remark too.
+the machine does meanwhile falls on all of them; and by several processes of each, one after the
+other, for one may be some percent faster than its twin as long as it lives.  A server that answers
+a case with another status than is due has no row in it and a remark instead; a run with an error is
+a remark too.
 """
 
 import argparse
@@ -29,6 +31,7 @@ CONGESTION_CONTROL = "cubic"
 ALWAYS = {"ceiling", "ringlet", "ringlet-auto", "ringlet-epoll", "nginx", "lighttpd", "h2o"}
 SLOW_COUNT = 1000
 IDLE_COUNT_MAX = 10000
+ROUNDS_OF_A_PROCESS = 5
 
 
 class Course:
@@ -81,6 +84,14 @@ class Course:
         server.start(self.directory / server.name, self.root, self.options.cpus[0],
                      CONGESTION_CONTROL)
 
+    def restart(self, case, server):
+        server.stop()
+        if server.name == "ceiling":
+            server.start_with(case.length, case.is_reopening, self.directory,
+                              self.options.cpus[0], CONGESTION_CONTROL)
+        else:
+            self.start(server)
+
     def note(self, case, server):
         return self.notes.setdefault((case.name, server.name), {"remarks": []})
 
@@ -120,9 +131,7 @@ class Course:
         for server in self.servers:
             if server.name == "ceiling":
                 if case.has_ceiling:
-                    server.stop()
-                    server.start_with(case.length, case.is_reopening, self.directory,
-                                      self.options.cpus[0], CONGESTION_CONTROL)
+                    self.restart(case, server)
                     found.append(server)
             elif self.answers(case, server):
                 found.append(server)
@@ -139,9 +148,11 @@ class Course:
             self.record(case, server, round_number, figures)
 
     def by_turns(self, case, takers, options=()):
-        for server in takers:
-            self.run_once(case, server, -1, 0.2, options)
         for i in self.rounds(case):
+            if i % ROUNDS_OF_A_PROCESS == 0:
+                for server in takers:
+                    self.restart(case, server)
+                    self.run_once(case, server, -1, 0.2, options)
             for server in takers if i % 2 == 0 else reversed(takers):
                 self.run_once(case, server, i, options=options)
 
@@ -206,8 +217,7 @@ class Course:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         count = min(IDLE_COUNT_MAX, descriptors // 2 - 600)
         for server in self.takers(case):
-            server.stop()  # a fresh one has nothing left over that connections could use
-            self.start(server)
+            self.restart(case, server)  # nothing is left over that connections could use
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()
@@ -241,6 +251,7 @@ class Course:
             "congestion control": CONGESTION_CONTROL,
             "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
                       f"elsewhere {max(3, self.pairs // 4)}",
+            "processes": f"a new one of each server for every {ROUNDS_OF_A_PROCESS} rounds",
             "system calls counted by": ", ".join(sorted(calls)) or "nothing",
             "load average before and after": f"{self.load_before:.1f}, {os.getloadavg()[0]:.1f}",
             "servers": ", ".join(f"{server.name} {server.version()}" for server in self.servers),

@@ -4,8 +4,8 @@
  *     holders slow PORT COUNT PATH     each asks for a large file and reads 4 KiB of it a second
  *
  * Prints `ready` when all of them are there, and ends with its standard input.  It shares its core
- * with the load, whose latencies are measured: what reads slowly reads one by one, spread over the
- * second, and does as little as it can. */
+ * with the load, whose latencies are measured, and gives way to it (measure.py): what reads slowly
+ * reads one by one, spread over the second, and does as little as it can. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>

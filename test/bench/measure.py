@@ -170,7 +170,8 @@ def system_calls_per_request(load, server, case, seconds):
 
 
 class Holders:
-    """Connections kept by the program of that name as long as the block lasts."""
+    """Connections kept by the program of that name as long as the block lasts.  It runs when the
+    load, on the same core, has nothing to do: the latencies are a server's, not its own."""
 
     def __init__(self, program, cpu, *arguments):
         self.command = [str(program), *map(str, arguments)]
@@ -179,11 +180,15 @@ class Holders:
     def __enter__(self):
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {self.cpu}))
+            preexec_fn=self.settle_in)
         if self.process.stdout.readline() != "ready\n":
             self.__exit__()
             raise LoadFailed("the connections could not be made")
         return self
+
+    def settle_in(self):
+        os.sched_setaffinity(0, {self.cpu})
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
     def __exit__(self, *error):
         self.process.stdin.close()

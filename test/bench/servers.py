@@ -1,8 +1,8 @@
 """The servers compared: how each is started, found ready and stopped, one worker on one core.
 
 Each has its configuration in servers/, with @PORT@, @ROOT@ and @DIRECTORY@ (its own, for what it
-writes) to be filled in.  All run from the beginning to the end, each on a port of its own, so that
-measuring them by turns costs no starts; one that is not asked for anything takes no time.
+writes) to be filled in.  All run at once, each on a port of its own, so that measuring them by
+turns costs no starts; one that is not asked for anything takes no time.
 
 The congestion control of every listening socket is set from outside (pidfd_getfd(2)), the same way
 for those that have an option for it and those that have none: accepted connections inherit it.
@@ -161,7 +161,7 @@ class Server:
 
 
 class Ceiling(Server):
-    """The bare responder: started anew for each case, for it serves one length only."""
+    """The bare responder: it serves one length only, that of a case."""
 
     def __init__(self, program):
         super().__init__("ceiling", program, None, None)
