@@ -64,7 +64,9 @@ class Course:
         os.chmod(self.directory, 0o755)
         self.root = self.directory / "root"
         try:
-            what.make_files(self.root, self.directory, self.cases)
+            what.make_files(self.root, self.directory, self.cases + [
+                other for case in self.cases for server in self.servers
+                for other in self.other_cases(case, server)])
             self.load = measure.Load(self.options.build / "test/bench/load",
                                      self.options.cpus[1], self.directory, CONGESTION_CONTROL)
             for server in self.servers:
@@ -99,9 +101,11 @@ class Course:
         self.note(case, server)["remarks"].append(text)
         print(f"    {server.name}: {text}", flush=True)
 
-    def record(self, case, server, round_number, figures):
-        self.runs.append({"case": case.name, "server": server.name, "round": round_number,
-                          **figures})
+    def record(self, name, server, round_number, figures):
+        self.runs.append({"case": name, "server": server.name, "round": round_number, **figures})
+
+    def other_cases(self, case, server):
+        return [what.BY_NAME[name] for name in targets.other_cases(case.name, server.name)]
 
     # What every case begins with
 
@@ -137,7 +141,7 @@ class Course:
                 found.append(server)
         return found
 
-    def run_once(self, case, server, round_number, seconds=None, options=()):
+    def run_once(self, case, server, round_number, seconds=None, options=(), name=None):
         try:
             figures = measure.measure(self.load, server, case, seconds or self.seconds, options)
         except measure.LoadFailed as error:
@@ -145,7 +149,7 @@ class Course:
             self.remark(case, server, f"FAILED: {error}")
             return
         if round_number >= 0:  # before the first, it was to warm up
-            self.record(case, server, round_number, figures)
+            self.record(name or case.name, server, round_number, figures)
 
     def by_turns(self, case, takers, options=()):
         for i in self.rounds(case):
@@ -155,6 +159,8 @@ class Course:
                     self.run_once(case, server, -1, 0.2, options)
             for server in takers if i % 2 == 0 else reversed(takers):
                 self.run_once(case, server, i, options=options)
+                for other in self.other_cases(case, server):
+                    self.run_once(other, server, i, name=targets.name_beside(other.name, case.name))
 
     # The kinds of cases
 
@@ -204,7 +210,7 @@ class Course:
             there = measure.thread_count(pids), measure.resident_bytes(pids)
             beside = measure.measure(self.load, server, case, 2 * self.seconds)
             after = measure.thread_count(pids), measure.resident_bytes(pids)
-        self.record(case, server, round_number,
+        self.record(case.name, server, round_number,
                     {**beside, "p99_to_alone": beside["p99_us"] / alone["p99_us"]})
         if round_number == 0:
             self.remark(case, server, f"p99 alone {alone['p99_us']:.0f} µs; threads {before[0]}, "
@@ -226,7 +232,7 @@ class Course:
                 own = (measure.anonymous_bytes(pids) - own) / count
                 kernel = (measure.kernel_bytes() - kernel) / count
             measure.settle(pids)
-            self.record(case, server, 0, {"idle_bytes": own})
+            self.record(case.name, server, 0, {"idle_bytes": own})
             self.remark(case, server, f"{count} idle connections: {own:.0f} bytes of its memory "
                         f"each, and {kernel:.0f} of the kernel's for both ends")
 

@@ -67,6 +67,9 @@ CASES = [
 ]
 
 
+BY_NAME = {case.name: case for case in CASES}
+
+
 def _write(path, length):
     block = os.urandom(MIB)
     with open(path, "wb") as file:

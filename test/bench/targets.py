@@ -1,8 +1,8 @@
 """What Ringlet is to reach, as ratios within one run, and what of it was reached.
 
 A target compares a figure of one row with the same figure of another server's row in the same case,
-or, where it names `other_case`, with its own row there; one that names no other is a plain bound.
-The median decides; the interval beside it says how surely.
+or, where it names `other_case`, with its own in that case, measured in the same rounds; one that
+names no other is a plain bound.  The median decides; the interval beside it says how surely.
 """
 
 import dataclasses
@@ -84,6 +84,17 @@ TARGETS = [*_small_files(), *_large_files(), *_the_rest()]
 CASES = {target.case for target in TARGETS}
 
 
+def other_cases(case, server):
+    """What is to be measured beside a case, for this server's row."""
+    return sorted({target.other_case for target in TARGETS
+                   if (target.case, target.other) == (case, server) and target.other_case})
+
+
+def name_beside(other_case, case):
+    """Under which runs of the one beside the other are recorded."""
+    return f"{other_case} beside {case}"
+
+
 def reached(target, runs):
     """The ratio or figure and its interval, or None where something was not measured."""
     if not target.other:
@@ -93,7 +104,8 @@ def reached(target, runs):
         return report.ratio(runs, target.case, target.server, target.other, target.key)
     return report.quotient(
         report.values_of(runs, target.case, target.server, target.key),
-        report.values_of(runs, target.other_case, target.other, target.key))
+        report.values_of(runs, name_beside(target.other_case, target.case), target.other,
+                         target.key))
 
 
 def table(runs):

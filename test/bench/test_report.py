@@ -63,9 +63,15 @@ class Targets(unittest.TestCase):
         self.assertIn("1 of 1 reached", "\n".join(targets.table(runs)))
 
     def test_a_case_may_be_held_against_another(self):
-        runs = runs_of("404", "ringlet", [3] * 3) + runs_of("1k", "ringlet", [2] * 3)
+        runs = runs_of("404", "ringlet", [3] * 3) + runs_of("1k beside 404", "ringlet", [2] * 3)
         self.assertIn("| 404 | ringlet | CPU per request ≤ 1.00 × the case 1k | 1.50 (1.50–1.50) "
                       "| **no** |", "\n".join(targets.table(runs)))
+
+    def test_a_case_is_held_against_what_was_measured_beside_it(self):
+        runs = runs_of("404", "ringlet", [3]) + runs_of("1k", "ringlet", [2])
+        self.assertEqual(targets.table(runs), [])
+        self.assertEqual(targets.other_cases("404", "ringlet"), ["1k"])
+        self.assertEqual(targets.other_cases("404", "nginx"), [])
 
     def test_a_bound_needs_no_other(self):
         runs = runs_of("idle", "ringlet", [401], targets.IDLE_BYTES)
