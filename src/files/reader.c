@@ -38,7 +38,7 @@ struct reader {
 };
 
 static struct block_pool reader_pool = BLOCK_POOL(sizeof(struct reader), 64);
-static struct block_pool chunk_pool = BLOCK_POOL(READER_CHUNK_LENGTH, 64);
+static struct block_pool chunk_pool = BLOCK_POOL(READER_CHUNK_LENGTH, 32);
 
 static struct reader *reader_of(struct body_source *source)
 {

@@ -9,7 +9,7 @@
 
 /* A reader's memory, whatever the length of its file: while one chunk is being sent the next is
  * read, and a client that does not read its response costs no more than these. */
-enum { READER_CHUNK_COUNT = 2, READER_CHUNK_LENGTH = 131072 };
+enum { READER_CHUNK_COUNT = 2, READER_CHUNK_LENGTH = 262144 };
 
 /* These ranges of a content with a descriptor, one after the other; the source holds it until its
  * last read after release() has ended.  A file that has become shorter ends the body with -ENODATA;

@@ -104,7 +104,7 @@ static pool_run_fn *const run_functions[] = {
 /* --- in the loop's thread ----------------------------------------------------------------- */
 
 /* A longer copy would hold up the loop. */
-enum { CACHED_READ_LENGTH_MAX = 1 << 17 };
+enum { CACHED_READ_LENGTH_MAX = 1 << 18 };
 
 /* An open of a FIFO waits unless its owner rules that out. */
 static int64_t open_cached(const struct op *op)

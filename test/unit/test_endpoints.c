@@ -750,7 +750,7 @@ static void assert_dynamic(const char *path, size_t length, size_t length_max)
 
 static void test_dynamic_file_of_any_length_arrives_byte_for_byte(void **state)
 {
-	static const size_t lengths[] = { 1, 2, 65535, 65536, 65537, 131072, 262144, 262145,
+	static const size_t lengths[] = { 1, 2, 65535, 65536, 65537, 262143, 262144, 262145, 524288,
 		(1 << 20) + 7 };
 
 	(void)state;
@@ -841,7 +841,7 @@ static void release_after(unsigned pieces, unsigned turns)
 static void test_reader_may_be_released_in_the_middle_of_a_read(void **state)
 {
 	(void)state;
-	place_make_pattern(&place, "www/file", 1 << 20);
+	place_make_pattern(&place, "www/file", 8 * READER_CHUNK_LENGTH);
 	for (unsigned pieces = 0; pieces < 6; pieces++) {
 		for (unsigned turns = 0; turns < 4; turns++)
 			release_after(pieces, turns);
@@ -853,7 +853,7 @@ static void test_reader_may_be_released_in_the_middle_of_a_read(void **state)
 static void test_read_error_cuts_the_body_after_what_was_read(void **state)
 {
 	(void)state;
-	place_make_pattern(&place, "www/file", 300000);
+	place_make_pattern(&place, "www/file", READER_CHUNK_LENGTH + 100000);
 	begin_dynamic("/file");
 	assert_int_equal(visit_pull(&caller, SIZE_MAX), BODY_PIECE);
 	simulated_fail_next(place.proactor, OP_READ, -EIO);
