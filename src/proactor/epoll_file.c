@@ -103,7 +103,7 @@ static pool_run_fn *const run_functions[] = {
 
 /* --- in the loop's thread ----------------------------------------------------------------- */
 
-/* A longer copy would hold up the loop. */
+/* A longer copy would hold up the loop; a reader asks for so much at once (files/reader.h). */
 enum { CACHED_READ_LENGTH_MAX = 1 << 18 };
 
 /* An open of a FIFO waits unless its owner rules that out. */

@@ -134,8 +134,7 @@ class Course:
         found = []
         for server in self.servers:
             if server.name == "ceiling":
-                if case.has_ceiling:
-                    self.restart(case, server)
+                if case.has_ceiling:  # by_turns() starts it
                     found.append(server)
             elif self.answers(case, server):
                 found.append(server)

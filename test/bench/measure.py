@@ -180,13 +180,13 @@ class Holders:
     def __enter__(self):
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=self.settle_in)
+            preexec_fn=self.give_way)
         if self.process.stdout.readline() != "ready\n":
             self.__exit__()
             raise LoadFailed("the connections could not be made")
         return self
 
-    def settle_in(self):
+    def give_way(self):
         os.sched_setaffinity(0, {self.cpu})
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
