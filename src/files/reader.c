@@ -1,12 +1,16 @@
 /* Reading ahead.
  *
- * The chunks are a ring: chunks[first] is the one being sent, the following ones are full, and the
- * one after those is being read; one read at a time, in the order of the ranges, none across the
- * end of one.  A chunk's memory is taken when its read really begins and returned when its last
- * byte has left, so that a short file holds one and a HEAD request none: the first produce() begins
- * the first read.
+ * The memory is one buffer of two halves.  What must come from a disk is read by halves: while
+ * `current` is being sent, the half it leaves free is filled with what is `ahead`.  What is in
+ * memory already need not be waited for, and the longer a piece, the less it costs to send: it is
+ * read into both halves at once, when what was there before has left.  One read at a time, in the
+ * order of the ranges, none across the end of one.
  *
- * release() may come at any time.  The read that is under way owns its chunk until it ends; then
+ * The buffer is taken when a read really begins and returned when nothing is in it, so that many
+ * readers take turns with the same, and a HEAD request needs none: the first produce() begins the
+ * first read.
+ *
+ * release() may come at any time.  The read that is under way owns the buffer until it ends; then
  * everything is returned, and the reader goes back to its pool. */
 #include "files/reader.h"
 
@@ -15,9 +19,14 @@
 
 #include "base/block_pool.h"
 
-struct chunk {
-	char *bytes;
-	size_t start, end; /* what is still to be sent */
+enum { HALF = READER_BUFFER_LENGTH / 2 };
+
+/* How much of a file is asked about at once, whether it is in memory. */
+enum { LOOK_LENGTH = 4 * 1024 * 1024 };
+
+/* Of the buffer; both 0: nothing. */
+struct stretch {
+	size_t begin, end;
 };
 
 struct reader {
@@ -29,8 +38,12 @@ struct reader {
 	struct range_set set;
 	unsigned range_index;       /* of the range that is being read */
 	uint64_t range_read_length; /* bytes of that range so far */
-	struct chunk chunks[READER_CHUNK_COUNT];
-	unsigned first, full_count;
+	uint64_t in_memory_length;  /* so much of that range was seen to be in memory */
+	char *buffer;
+	struct stretch current; /* being handed out; the last of it may still be on its way */
+	size_t position;        /* of what is handed out next */
+	struct stretch ahead;   /* read, comes next */
+	size_t read_begin;      /* where in the buffer the read goes */
 	struct content *content;
 	int error;    /* of a read: met by the consumer after what was read before it */
 	bool awaited; /* BODY_LATER was said, ready() is owed */
@@ -38,52 +51,89 @@ struct reader {
 };
 
 static struct block_pool reader_pool = BLOCK_POOL(sizeof(struct reader), 64);
-static struct block_pool chunk_pool = BLOCK_POOL(READER_CHUNK_LENGTH, 32);
+static struct block_pool buffer_pool = BLOCK_POOL(READER_BUFFER_LENGTH, 16);
 
 static struct reader *reader_of(struct body_source *source)
 {
 	return container_of(source, struct reader, source);
 }
 
-static struct chunk *chunk_at(struct reader *reader, unsigned position)
+static void return_buffer(struct reader *reader)
 {
-	return &reader->chunks[(reader->first + position) % READER_CHUNK_COUNT];
-}
-
-static void return_chunk(struct chunk *chunk)
-{
-	if (chunk->bytes)
-		block_pool_return(&chunk_pool, chunk->bytes);
-	*chunk = (struct chunk){ NULL, 0, 0 };
+	if (reader->buffer)
+		block_pool_return(&buffer_pool, reader->buffer);
+	reader->buffer = NULL;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool may_read(const struct reader *reader)
 {
 	return !op_is_active(&reader->op) && reader->error == 0 &&
-	       reader->range_index < reader->set.count && reader->full_count < READER_CHUNK_COUNT;
+	       reader->range_index < reader->set.count && reader->ahead.end == 0;
 }
 
-static void *take_chunk(struct op *op)
+/* Of what is left of the range, as much as fits into both halves. */
+static bool is_in_memory(struct reader *reader, uint64_t left)
+{
+	const struct range *range = &reader->set.ranges[reader->range_index];
+	uint64_t needed = reader->range_read_length + shorter(left, READER_BUFFER_LENGTH);
+	uint64_t length = shorter(left, LOOK_LENGTH);
+
+	if (needed <= reader->in_memory_length)
+		return true;
+	if (!proactor_is_in_memory(reader->proactor, reader->content->fd,
+		    range->offset + reader->range_read_length, length))
+		return false;
+	reader->in_memory_length = reader->range_read_length + length;
+	return true;
+}
+
+/* Where what is read next finds room; nowhere: both 0. */
+static struct stretch find_room(struct reader *reader, uint64_t left)
+{
+	const struct stretch both = { 0, READER_BUFFER_LENGTH };
+	const struct stretch first = { 0, HALF };
+	const struct stretch second = { HALF, READER_BUFFER_LENGTH };
+
+	if (reader->current.end == 0)
+		return left > HALF && is_in_memory(reader, left) ? both : first;
+	if (reader->current.end <= HALF)
+		return second;
+	if (reader->current.begin >= HALF)
+		return first;
+	return (struct stretch){ 0, 0 };
+}
+
+static void *take_buffer(struct op *op)
 {
 	struct reader *reader = container_of(op, struct reader, op);
-	struct chunk *chunk = chunk_at(reader, reader->full_count);
 
-	chunk->bytes = block_pool_take(&chunk_pool);
-	return chunk->bytes;
+	if (!reader->buffer)
+		reader->buffer = block_pool_take(&buffer_pool);
+	return reader->buffer ? reader->buffer + reader->read_begin : NULL;
 }
 
 static void read_ahead(struct reader *reader)
 {
 	const struct range *range = &reader->set.ranges[reader->range_index];
 	uint64_t left;
+	struct stretch room;
 
 	if (!may_read(reader))
 		return;
 	left = range->length - reader->range_read_length;
-	proactor_read_into(reader->proactor, &reader->op, reader->content->fd, take_chunk,
-		left < READER_CHUNK_LENGTH ? (size_t)left : READER_CHUNK_LENGTH,
+	room = find_room(reader, left);
+	if (room.end == 0)
+		return;
+	reader->read_begin = room.begin;
+	proactor_read_into(reader->proactor, &reader->op, reader->content->fd, take_buffer,
+		(size_t)shorter(left, room.end - room.begin),
 		range->offset + reader->range_read_length);
 }
 
@@ -94,39 +144,31 @@ static void advance(struct reader *reader, uint64_t length)
 		return;
 	reader->range_index++;
 	reader->range_read_length = 0;
+	reader->in_memory_length = 0;
 }
 
 static void note_read(struct reader *reader, int64_t result)
 {
-	struct chunk *chunk = chunk_at(reader, reader->full_count);
-
 	if (result <= 0) {
-		return_chunk(chunk);
-		/* What is being sent may come free; with nothing to wait for there is no hope. */
-		if (result != -ENOMEM || reader->full_count == 0)
-			reader->error = result < 0 ? (int)result : -ENODATA;
+		reader->error = result < 0 ? (int)result : -ENODATA;
 		return;
 	}
-	chunk->start = 0;
-	chunk->end = (size_t)result;
-	reader->full_count++;
+	reader->ahead = (struct stretch){ reader->read_begin, reader->read_begin + (size_t)result };
 	advance(reader, (uint64_t)result);
 }
 
 static void end(struct reader *reader);
 
-static void chunk_read(struct proactor *proactor, struct op *op)
+static void ended(struct proactor *proactor, struct op *op)
 {
 	struct reader *reader = container_of(op, struct reader, op);
 
 	(void)proactor;
-	note_read(reader, op->result);
 	if (reader->released) {
 		end(reader);
 		return;
 	}
-	if (op->result > 0)
-		read_ahead(reader);
+	note_read(reader, op->result);
 	if (reader->awaited) {
 		reader->awaited = false;
 		reader->source.ready(&reader->source); /* may release us: last */
@@ -135,26 +177,24 @@ static void chunk_read(struct proactor *proactor, struct op *op)
 
 /* --- producing ---------------------------------------------------------------------------- */
 
-static void return_sent_chunk(struct reader *reader)
+/* What was handed out has left. */
+static void move_on(struct reader *reader)
 {
-	struct chunk *chunk = chunk_at(reader, 0);
-
-	if (reader->full_count == 0 || chunk->start < chunk->end)
+	if (reader->position < reader->current.end)
 		return;
-	return_chunk(chunk);
-	reader->first = (reader->first + 1) % READER_CHUNK_COUNT;
-	reader->full_count--;
+	reader->current = reader->ahead;
+	reader->position = reader->current.begin;
+	reader->ahead = (struct stretch){ 0, 0 };
+	if (reader->current.end == 0 && !op_is_active(&reader->op))
+		return_buffer(reader);
 }
 
 static int hand_out(struct reader *reader, struct body_piece *piece, size_t length_max)
 {
-	struct chunk *chunk = chunk_at(reader, 0);
-	size_t length = chunk->end - chunk->start;
+	size_t length = shorter(reader->current.end - reader->position, length_max);
 
-	if (length > length_max)
-		length = length_max;
-	piece->bytes = (struct text){ chunk->bytes + chunk->start, length };
-	chunk->start += length;
+	piece->bytes = (struct text){ reader->buffer + reader->position, length };
+	reader->position += length;
 	reader->produced_length += length;
 	piece->is_continued = reader->produced_length < reader->length;
 	return piece->is_continued ? BODY_PIECE : BODY_LAST;
@@ -168,9 +208,9 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	*piece = (struct body_piece){ .fd = -1 };
 	if (reader->length == 0)
 		return BODY_LAST;
-	return_sent_chunk(reader);
+	move_on(reader);
 	read_ahead(reader);
-	if (reader->full_count > 0)
+	if (reader->current.end > 0)
 		return hand_out(reader, piece, length_max);
 	if (reader->error < 0)
 		return reader->error;
@@ -183,8 +223,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 
 static void end(struct reader *reader)
 {
-	for (unsigned i = 0; i < READER_CHUNK_COUNT; i++)
-		return_chunk(&reader->chunks[i]);
+	return_buffer(reader);
 	content_return(reader->content);
 	block_pool_return(&reader_pool, reader);
 }
@@ -215,12 +254,12 @@ struct body_source *reader_open(
 		.set = *set,
 		.content = content_take(content),
 	};
-	op_init(&reader->op, chunk_read);
+	op_init(&reader->op, ended);
 	return &reader->source;
 }
 
 void reader_trim(void)
 {
 	block_pool_trim(&reader_pool);
-	block_pool_trim(&chunk_pool);
+	block_pool_trim(&buffer_pool);
 }

@@ -1,5 +1,5 @@
 /* A file as a response body that passes through memory, so that filters can work on it: read by
- * asynchronous reads into a few buffers, ahead of the sender. */
+ * asynchronous reads into a buffer, ahead of the sender. */
 #ifndef RINGLET_FILES_READER_H
 #define RINGLET_FILES_READER_H
 
@@ -7,9 +7,9 @@
 #include "http/body.h"
 #include "http/range.h"
 
-/* A reader's memory, whatever the length of its file: while one chunk is being sent the next is
- * read, and a client that does not read its response costs no more than these. */
-enum { READER_CHUNK_COUNT = 2, READER_CHUNK_LENGTH = 262144 };
+/* A reader's memory, whatever the length of its file: a client that does not read its response
+ * costs no more. */
+enum { READER_BUFFER_LENGTH = 524288 };
 
 /* These ranges of a content with a descriptor, one after the other; the source holds it until its
  * last read after release() has ended.  A file that has become shorter ends the body with -ENODATA;

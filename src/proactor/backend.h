@@ -40,6 +40,7 @@ struct backend {
 	int (*shutdown)(struct proactor *, int fd, int how);
 	int (*peer_address)(struct proactor *, int fd, struct sockaddr_storage *);
 	void (*cork)(struct proactor *, int fd, bool corked); /* NULL: nothing is held back */
+	bool (*is_in_memory)(struct proactor *, int file, uint64_t offset, uint64_t length);
 
 	/* Runs work ops: on the thread pool, or (simulated) in wait(). */
 	void (*work)(struct proactor *, struct op *);

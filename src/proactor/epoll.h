@@ -8,6 +8,7 @@
 
 #include "base/block_pool.h"
 #include "proactor/backend.h"
+#include "proactor/page_cache.h"
 
 /* What epoll knows of a descriptor.  Edges come once, so they are remembered here. */
 struct epoll_descriptor {
@@ -37,6 +38,7 @@ struct epoll_proactor {
 	size_t loan_count_max;
 	struct block_pool batches; /* of accepted descriptors */
 	int accepts_per_batch;
+	struct page_cache page_cache;
 };
 
 static inline struct epoll_proactor *epoll_proactor_of(struct proactor *proactor)
@@ -78,5 +80,7 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 
 /* Queues an open, stat, read, write, fsync, rename or unlink on the pool. */
 void epoll_submit_file(struct proactor *proactor, struct op *op);
+
+bool epoll_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length);
 
 #endif

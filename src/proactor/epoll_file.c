@@ -104,7 +104,7 @@ static pool_run_fn *const run_functions[] = {
 /* --- in the loop's thread ----------------------------------------------------------------- */
 
 /* A longer copy would hold up the loop; a reader asks for so much at once (files/reader.h). */
-enum { CACHED_READ_LENGTH_MAX = 1 << 18 };
+enum { CACHED_READ_LENGTH_MAX = 1 << 19 };
 
 /* An open of a FIFO waits unless its owner rules that out. */
 static int64_t open_cached(const struct op *op)
@@ -160,4 +160,14 @@ void epoll_submit_file(struct proactor *proactor, struct op *op)
 	r = pool_submit(proactor->pool, op, run_functions[op->kind]);
 	if (r < 0)
 		op_complete(proactor, op, r);
+}
+
+/* Descriptors are closed, and their numbers given to other files, at any time: nothing is believed
+ * twice. */
+bool epoll_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length)
+{
+	struct page_cache *cache = &epoll_proactor_of(proactor)->page_cache;
+
+	page_cache_forget(cache);
+	return page_cache_holds(cache, file, offset, length);
 }

@@ -83,6 +83,11 @@ void proactor_cork(struct proactor *proactor, int fd, bool corked)
 		proactor->backend->cork(proactor, fd, corked);
 }
 
+bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length)
+{
+	return proactor->backend->is_in_memory(proactor, file, offset, length);
+}
+
 int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)
 {
 	return proactor->backend->peer_address(proactor, fd, address);

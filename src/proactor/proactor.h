@@ -180,6 +180,10 @@ int proactor_shutdown(struct proactor *proactor, int fd, int how);
  * Harmless for a socket that knows no such thing. */
 void proactor_cork(struct proactor *proactor, int fd, bool corked);
 
+/* Whether reading these bytes of a file (at least one) will not wait for a disk, as far as can be
+ * found out; false also when nobody can tell.  Never waits itself. */
+bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length);
+
 /* getpeername(2).  0 or a negative errno. */
 int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
 

@@ -508,6 +508,13 @@ static void simulated_free(struct proactor *proactor)
 	free(simulated);
 }
 
+static bool simulated_is_in_memory(
+	struct proactor *proactor, int file, uint64_t offset, uint64_t length)
+{
+	(void)file, (void)offset, (void)length;
+	return simulated_chance(simulated_of(proactor), 2);
+}
+
 static const struct backend simulated_backend = {
 	.name = "simulated",
 	.free = simulated_free,
@@ -517,6 +524,7 @@ static const struct backend simulated_backend = {
 	.monotonic_ns = simulated_monotonic_ns,
 	.wall_ns = simulated_wall_ns,
 	.shutdown = socket_shutdown,
+	.is_in_memory = simulated_is_in_memory,
 	.peer_address = socket_peer_address,
 	.work = simulated_submit,
 };

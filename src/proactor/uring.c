@@ -421,6 +421,12 @@ static int uring_wait(struct proactor *proactor, uint64_t wait_ns_max)
 	return r < 0 && !is_passing(r) ? r : 0;
 }
 
+static bool uring_is_in_memory(
+	struct proactor *proactor, int file, uint64_t offset, uint64_t length)
+{
+	return page_cache_holds(&uring_of(proactor)->page_cache, file, offset, length);
+}
+
 /* --- opening and freeing ------------------------------------------------------------------ */
 
 /* Ends what the multishots still hold, so that sockets whose descriptors are closed do not linger
@@ -463,6 +469,7 @@ static const struct backend URING_BACKEND = {
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
 	.cork = real_cork,
+	.is_in_memory = uring_is_in_memory,
 	.work = real_work,
 };
 

@@ -751,13 +751,13 @@ static void assert_dynamic(const char *path, size_t length, size_t length_max)
 static void test_dynamic_file_of_any_length_arrives_byte_for_byte(void **state)
 {
 	static const size_t lengths[] = { 1, 2, 65535, 65536, 65537, 262143, 262144, 262145, 524288,
-		(1 << 20) + 7 };
+		524289, (1 << 20) + 7 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		place_make_pattern(&place, "www/file", lengths[i]);
 		assert_dynamic("/file", lengths[i], SIZE_MAX);
-		assert_dynamic("/file", lengths[i], READER_CHUNK_LENGTH);
+		assert_dynamic("/file", lengths[i], READER_BUFFER_LENGTH / 2);
 		assert_dynamic("/file", lengths[i], 1000);
 	}
 }
@@ -768,9 +768,8 @@ static void turn_often(void)
 		assert_int_equal(proactor_turn(place.proactor, 1000000), 0);
 }
 
-static void test_reader_reads_ahead_and_no_further_than_its_chunks(void **state)
+static void test_reader_reads_ahead_and_no_further_than_its_buffer(void **state)
 {
-	const uint64_t chunks = (uint64_t)READER_CHUNK_COUNT * READER_CHUNK_LENGTH;
 	uint64_t read;
 
 	(void)state;
@@ -782,11 +781,32 @@ static void test_reader_reads_ahead_and_no_further_than_its_chunks(void **state)
 	assert_int_equal(visit_pull(&caller, 1), BODY_PIECE);
 	turn_often();
 	if (seed == 0)
-		assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, chunks);
-	assert_true(metrics_sum(METRIC_READ_BYTES) - read <= chunks);
+		assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, READER_BUFFER_LENGTH);
+	assert_true(metrics_sum(METRIC_READ_BYTES) - read <= READER_BUFFER_LENGTH);
 	visit_pull_all(&caller, SIZE_MAX);
 	assert_true(caller.patterned);
 	assert_int_equal(metrics_sum(METRIC_READ_BYTES) - read, 1 << 20);
+}
+
+static uint64_t count_reads(size_t length)
+{
+	uint64_t before = metrics_sum(METRIC_READS);
+
+	place_make_pattern(&place, "www/file", length);
+	assert_dynamic("/file", length, SIZE_MAX);
+	return metrics_sum(METRIC_READS) - before;
+}
+
+/* Nothing of the simulated kernel's files is in memory, unless by chance. */
+static void test_what_is_in_memory_is_read_in_longer_pieces(void **state)
+{
+	const bool halves = strcmp(backend, "simulated") == 0;
+
+	(void)state;
+	assert_int_equal(count_reads(READER_BUFFER_LENGTH / 2), 1);
+	assert_int_equal(count_reads(READER_BUFFER_LENGTH), halves ? 2 : 1);
+	assert_int_equal(count_reads(2 * READER_BUFFER_LENGTH), halves ? 4 : 2);
+	assert_int_equal(count_reads(10 * READER_BUFFER_LENGTH + 1), halves ? 21 : 11);
 }
 
 static void test_dynamic_file_that_shrinks_is_cut_never_padded(void **state)
@@ -800,7 +820,7 @@ static void test_dynamic_file_that_shrinks_is_cut_never_padded(void **state)
 	visit_pull_all(&caller, SIZE_MAX);
 	assert_int_equal(caller.outcome, -ENODATA);
 	assert_true(caller.patterned);
-	assert_true(caller.length <= (uint64_t)READER_CHUNK_COUNT * READER_CHUNK_LENGTH);
+	assert_true(caller.length <= READER_BUFFER_LENGTH);
 }
 
 static void test_of_a_file_that_grows_the_announced_length_is_sent(void **state)
@@ -841,7 +861,7 @@ static void release_after(unsigned pieces, unsigned turns)
 static void test_reader_may_be_released_in_the_middle_of_a_read(void **state)
 {
 	(void)state;
-	place_make_pattern(&place, "www/file", 8 * READER_CHUNK_LENGTH);
+	place_make_pattern(&place, "www/file", 8 * READER_BUFFER_LENGTH);
 	for (unsigned pieces = 0; pieces < 6; pieces++) {
 		for (unsigned turns = 0; turns < 4; turns++)
 			release_after(pieces, turns);
@@ -853,14 +873,14 @@ static void test_reader_may_be_released_in_the_middle_of_a_read(void **state)
 static void test_read_error_cuts_the_body_after_what_was_read(void **state)
 {
 	(void)state;
-	place_make_pattern(&place, "www/file", READER_CHUNK_LENGTH + 100000);
+	place_make_pattern(&place, "www/file", READER_BUFFER_LENGTH + 100000);
 	begin_dynamic("/file");
 	assert_int_equal(visit_pull(&caller, SIZE_MAX), BODY_PIECE);
 	simulated_fail_next(place.proactor, OP_READ, -EIO);
 	visit_pull_all(&caller, SIZE_MAX);
 	assert_int_equal(caller.outcome, -EIO);
 	assert_true(caller.patterned);
-	assert_true(caller.length >= READER_CHUNK_LENGTH);
+	assert_true(caller.length >= READER_BUFFER_LENGTH / 2);
 }
 
 static void test_dynamic_file_may_be_longer_than_4_gib(void **state)
@@ -1196,7 +1216,8 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_static_file_may_be_longer_than_4_gib),
 	AT_PLACE(test_static_body_may_be_released_without_being_asked),
 	AT_PLACE(test_dynamic_file_of_any_length_arrives_byte_for_byte),
-	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_chunks),
+	AT_PLACE(test_what_is_in_memory_is_read_in_longer_pieces),
+	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_buffer),
 	AT_PLACE(test_dynamic_file_that_shrinks_is_cut_never_padded),
 	AT_PLACE(test_of_a_file_that_grows_the_announced_length_is_sent),
 	AT_PLACE(test_reader_may_be_released_in_the_middle_of_a_read),
@@ -1232,7 +1253,7 @@ static const struct CMUnitTest by_chance[] = {
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
 	AT_PLACE(test_dynamic_file_of_any_length_arrives_byte_for_byte),
-	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_chunks),
+	AT_PLACE(test_reader_reads_ahead_and_no_further_than_its_buffer),
 	AT_PLACE(test_dynamic_file_that_shrinks_is_cut_never_padded),
 	AT_PLACE(test_reader_may_be_released_in_the_middle_of_a_read),
 };
