@@ -9,6 +9,7 @@ Python test of the project ends in `tap_runner.main()`; `scripts/test` counts th
 
 import argparse
 import fnmatch
+import signal
 import sys
 import traceback
 import unittest
@@ -109,6 +110,7 @@ def main(module="__main__"):
         print("\n".join(name_of(case) for case in cases))
         sys.exit(0)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a timeout: clean up, as at Ctrl-C
     print(f"1..{len(cases)}", flush=True)
     result = TapResult(sys.stdout)
     unittest.TestSuite(cases).run(result)

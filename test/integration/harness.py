@@ -18,6 +18,7 @@ Environment:
     RINGLET_TEST_WRAPPER words before the binary on the command line, such as "valgrind -q"
 """
 
+import atexit
 import ctypes
 import errno
 import hashlib
@@ -646,8 +647,7 @@ class Server:
             self.start()
             self.await_ready()
         except BaseException:
-            self._kill()
-            self._remove()
+            self.abandon()
             raise
         return self
 
@@ -659,8 +659,7 @@ class Server:
             elif error is not None and hasattr(error, "add_note"):
                 error.add_note("the daemon said last:\n" + "\n".join(self.stderr_lines()[-20:]))
         finally:
-            self._kill()
-            self._remove()
+            self.abandon()
 
     def start(self):
         """Starts the process and returns at once; __enter__ does this and awaits `ready:`."""
@@ -669,6 +668,7 @@ class Server:
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
         environment.update(self._environment)
         wrapper = os.environ.get("RINGLET_TEST_WRAPPER", "").split()
+        atexit.register(self.abandon)  # a test that is interrupted leaves its class as it is
         self.process = subprocess.Popen(
             [*wrapper, self.binary, *self.arguments], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory, env=environment,
@@ -716,7 +716,10 @@ class Server:
             pass
         self.process.wait(self.seconds)
 
-    def _remove(self):
+    def abandon(self):
+        """Ends what is left of it, however it went, and removes its directory."""
+        atexit.unregister(self.abandon)
+        self._kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # What it said

@@ -66,8 +66,7 @@ class Forbidden(unittest.TestCase):
             self.assertEqual(server.await_exit(), 1)
             self.assertRegex(server.stderr, r"io_uring_setup says ENOSYS \(.+\)")
         finally:
-            server._kill()
-            server._remove()
+            server.abandon()
 
 
 if __name__ == "__main__":

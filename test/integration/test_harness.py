@@ -221,6 +221,28 @@ class TheServer(unittest.TestCase):
                 os.kill(server.pid, 9)
                 server.process.wait(harness.SECONDS)
 
+    def test_terminated_test_leaves_no_daemon(self):
+        program = f"""
+import signal, sys, unittest
+sys.path.insert(0, {os.path.dirname(harness.__file__)!r})
+import harness
+class Case(harness.ServerCase):
+    @classmethod
+    def make_server(cls):
+        return harness.Server(binary={self.binary!r})
+    def test(self):
+        print(self.server.worker_pid(), flush=True)
+        signal.pause()
+harness.main()
+"""
+        test = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True)
+        with test:
+            self.assertEqual(test.stdout.readline(), "1..1\n")
+            worker = int(test.stdout.readline())
+            test.terminate()
+        self.assertFalse(harness.process_is_alive(worker))
+
 
 if __name__ == "__main__":
     harness.main()

@@ -85,7 +85,7 @@ class Start(unittest.TestCase):
             self.assertIn(f"cannot listen on 127.0.0.1:{first.port}: address in use "
                           "(try -p PORT; ss -ltnp shows who)\n", second.stderr)
             self.assertNotIn("ready:", second.stderr)
-            second._remove()
+            second.abandon()
             self.assertEqual(first.get("/ping").body, b"pong")
 
     def test_every_worker_has_a_socket_of_its_own(self):
@@ -121,7 +121,7 @@ class Start(unittest.TestCase):
         self.assertEqual(server.await_exit(), 1)
         self.assertRegex(server.stderr, r"(?m)^ringlet \S+, io_uring: io_uring_setup says EPERM")
         self.assertNotIn("ready:", server.stderr)
-        server._remove()
+        server.abandon()
 
 
 class UnixSocket(unittest.TestCase):
@@ -154,7 +154,7 @@ class UnixSocket(unittest.TestCase):
             second.start()
             self.assertEqual(second.await_exit(), 1)
             self.assertIn(f"cannot listen on unix:{path}: address in use", second.stderr)
-            second._remove()
+            second.abandon()
             with Client(path) as client:
                 self.assertEqual(client.get("/a").body, b"hello")
 
@@ -351,7 +351,7 @@ class Daemon(unittest.TestCase):
             os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not process_is_alive(pid))
         self.assertFalse(pid_file.exists())
-        server._remove()
+        server.abandon()
 
     def test_daemon_that_cannot_serve_says_why_and_returns_1(self):
         with Server() as first:
@@ -359,7 +359,7 @@ class Daemon(unittest.TestCase):
             started = harness.run(*server.arguments, "-d")
             self.assertEqual(started.returncode, 1)
             self.assertIn("address in use", started.stderr)
-            server._remove()
+            server.abandon()
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")
@@ -388,7 +388,7 @@ class Privileges(unittest.TestCase):
         server.start()
         self.assertEqual(server.await_exit(), 1)
         self.assertIn('user "no-such-user"', server.stderr)
-        server._remove()
+        server.abandon()
 
 
 class Logs(unittest.TestCase):
@@ -459,7 +459,7 @@ class Logs(unittest.TestCase):
         server.start()
         self.assertEqual(server.await_exit(), 1)
         self.assertIn('cannot open error_log "/proc/none/log"', server.stderr)
-        server._remove()
+        server.abandon()
 
     def test_reader_that_is_gone_stops_nobody(self):
         server = Server(files={"a": b"hello"}, settings={"access_log": '"fifo"'})
@@ -530,7 +530,7 @@ class Descriptors(unittest.TestCase):
             if not served:
                 self.assertRegex(server.stderr, "Too many open files|EMFILE")
             server.assert_sound()
-            server._remove()
+            server.abandon()
             outcomes.add(served)
         self.assertEqual(outcomes, {False, True})
 

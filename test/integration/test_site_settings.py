@@ -37,8 +37,7 @@ class Case(unittest.TestCase):
             server.await_exit()
             return server.exit_code, server.stderr
         finally:
-            server._kill()
-            server._remove()
+            server.abandon()
 
     def assert_refused(self, text, pattern):
         code, message = self.check(text)
