@@ -3,9 +3,9 @@
 All servers run, each on a port of its own and on the server's core; the load runs on the other.
 For each case they are asked by turns, round after round, every second round backwards, so that what
 the machine does meanwhile falls on all of them; and by several processes of each, one after the
-other, for one may be some percent faster than its twin as long as it lives.  A server that answers
-a case with another status than is due has no row in it and a remark instead; a run with an error is
-a remark too.
+other, for one may be some percent faster than its twin as long as it lives.  A run during which the
+host of a virtual machine took time away is made again.  A server that answers a case with another
+status than is due has no row in it and a remark instead; a run with an error is a remark too.
 """
 
 import argparse
@@ -32,6 +32,7 @@ ALWAYS = {"ceiling", "ringlet", "ringlet-auto", "ringlet-epoll", "nginx", "light
 SLOW_COUNT = 1000
 IDLE_COUNT_MAX = 10000
 ROUNDS_OF_A_PROCESS = 5
+REPEATING_SECONDS_MAX = 600
 
 
 class Course:
@@ -40,6 +41,7 @@ class Course:
         self.runs = []
         self.notes = {}
         self.failed = False
+        self.calm_runs = measure.CalmRuns(measure.measure, REPEATING_SECONDS_MAX)
         self.seconds = options.seconds or (0.5 if options.quick else 0.4)
         self.pairs = options.pairs or (3 if options.quick else 20)
         known = rows.known_servers(options.build / "ringlet", options.build / "test/bench/ceiling")
@@ -68,7 +70,7 @@ class Course:
                 other for case in self.cases for server in self.servers
                 for other in self.other_cases(case, server)])
             self.load = measure.Load(self.options.build / "test/bench/load",
-                                     self.options.cpus[1], self.directory, CONGESTION_CONTROL)
+                                     self.options.cpus, self.directory, CONGESTION_CONTROL)
             for server in self.servers:
                 if server.name != "ceiling":
                     self.start(server)
@@ -142,7 +144,8 @@ class Course:
 
     def run_once(self, case, server, round_number, seconds=None, options=(), name=None):
         try:
-            figures = measure.measure(self.load, server, case, seconds or self.seconds, options)
+            figures = self.calm_runs.measure(
+                self.load, server, case, seconds or self.seconds, options)
         except measure.LoadFailed as error:
             self.failed = True
             self.remark(case, server, f"FAILED: {error}")
@@ -176,8 +179,8 @@ class Course:
         """Open loop, at 80 % of what nginx (or else the first server) reaches."""
         takers = self.takers(case)
         standard = next((server for server in takers if server.name == "nginx"), takers[0])
-        rate = 0.8 * measure.measure(self.load, standard, case,
-                                     2 * self.seconds)["requests_per_second"]
+        rate = 0.8 * self.calm_runs.measure(self.load, standard, case,
+                                            2 * self.seconds)["requests_per_second"]
         self.by_turns(case, takers, ("--rate", f"{rate:.0f}"))
         self.remark(case, standard, f"the schedule, for all: {rate:.0f} requests per second")
 
@@ -202,12 +205,12 @@ class Course:
 
     def slow_once(self, case, server, round_number):
         pids = server.pids()
-        alone = measure.measure(self.load, server, case, 2 * self.seconds)
+        alone = self.calm_runs.measure(self.load, server, case, 2 * self.seconds)
         before = measure.thread_count(pids), measure.resident_bytes(pids)
         with self.holders("slow", server.port, SLOW_COUNT, "/1g"):
             measure.settle(pids)
             there = measure.thread_count(pids), measure.resident_bytes(pids)
-            beside = measure.measure(self.load, server, case, 2 * self.seconds)
+            beside = self.calm_runs.measure(self.load, server, case, 2 * self.seconds)
             after = measure.thread_count(pids), measure.resident_bytes(pids)
         self.record(case.name, server, round_number,
                     {**beside, "p99_to_alone": beside["p99_us"] / alone["p99_us"]})
@@ -257,6 +260,7 @@ class Course:
             "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
                       f"elsewhere {max(3, self.pairs // 4)}",
             "processes": f"a new one of each server for every {ROUNDS_OF_A_PROCESS} rounds",
+            "the host": str(self.calm_runs),
             "system calls counted by": ", ".join(sorted(calls)) or "nothing",
             "load average before and after": f"{self.load_before:.1f}, {os.getloadavg()[0]:.1f}",
             "servers": ", ".join(f"{server.name} {server.version()}" for server in self.servers),

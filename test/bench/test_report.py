@@ -1,5 +1,6 @@
 """From runs to a table: what scripts/bench concludes from figures is right."""
 
+import os
 import pathlib
 import sys
 import unittest
@@ -7,6 +8,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import cases  # noqa: E402
+import measure  # noqa: E402
 import report  # noqa: E402
 import targets  # noqa: E402
 import tap_runner  # noqa: E402
@@ -37,6 +39,41 @@ class Report(unittest.TestCase):
     def test_without_the_other_server_there_is_no_ratio(self):
         runs = runs_of("1k", "ringlet", [1])
         self.assertIsNone(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST))
+
+
+class Calm(unittest.TestCase):
+    def measure(self, shares, seconds=100):
+        """What counts of runs with these shares stolen, and how many were made."""
+        made = []
+
+        def make_run(case):
+            made.append({"case": case, "seconds": 1, "stolen_share": shares[len(made)]})
+            return made[-1]
+
+        self.runs = measure.CalmRuns(make_run, seconds)
+        return self.runs.measure("1k")["stolen_share"], len(made)
+
+    def test_a_calm_run_counts_at_once(self):
+        self.assertEqual(self.measure([0.01, 0]), (0.01, 1))
+        self.assertIn(" in 0 of 1 runs", str(self.runs))
+
+    def test_a_disturbed_run_is_made_again(self):
+        self.assertEqual(self.measure([0.3, 0.2, 0.02, 0]), (0.02, 3))
+        self.assertIn(" in 1 of 1 runs", str(self.runs))
+        self.assertIn("without success for 0", str(self.runs))
+
+    def test_of_none_but_disturbed_runs_the_least_disturbed_counts(self):
+        self.assertEqual(self.measure([0.3, 0.1] + [0.2] * 20), (0.1, measure.TRIES_MAX))
+        self.assertIn("without success for 1", str(self.runs))
+
+    def test_not_more_than_the_time_given_is_spent(self):
+        self.assertEqual(self.measure([0.3] * 20, seconds=3), (0.3, 4))
+
+    def test_stolen_time_is_told_of_each_core(self):
+        cpus = sorted(os.sched_getaffinity(0))
+        stolen = measure.stolen_seconds(cpus)
+        self.assertEqual(len(stolen), len(cpus))
+        self.assertGreaterEqual(min(stolen), 0)
 
 
 class Targets(unittest.TestCase):
