@@ -142,31 +142,35 @@ TRIES_MAX = 8
 
 
 class CalmRuns:
-    """Calls `make_run`, as measure() above; if the host took much of a core away meanwhile, again,
-    and the least disturbed run counts, whatever its figures.  Not more than `seconds` are spent on
-    runs that do not count."""
+    """Calls `make_run`, as measure() above; if the host took much of a core away meanwhile, again
+    after a pause, and the least disturbed run counts, whatever its figures.  Not more than
+    `seconds` are spent so in all."""
 
-    def __init__(self, make_run, seconds):
+    def __init__(self, make_run, seconds, pause=2.0):
         self.make_run = make_run
         self.seconds_left = seconds
-        self.count = self.repeated_count = self.disturbed_count = 0
+        self.pause = pause
+        self.count = self.disturbed_count = self.calmed_count = 0
 
     def measure(self, *arguments):
         runs = [self.make_run(*arguments)]
-        while (runs[-1]["stolen_share"] > DISTURBED_SHARE and len(runs) < TRIES_MAX
-               and self.seconds_left > 0):
-            self.seconds_left -= runs[-1]["seconds"]
+        while _is_disturbed(runs[-1]) and len(runs) < TRIES_MAX and self.seconds_left > 0:
+            self.seconds_left -= runs[-1]["seconds"] + self.pause
+            time.sleep(self.pause)
             runs.append(self.make_run(*arguments))
         calmest = min(runs, key=lambda run: run["stolen_share"])
         self.count += 1
-        self.repeated_count += len(runs) > 1
-        self.disturbed_count += calmest["stolen_share"] > DISTURBED_SHARE
+        self.disturbed_count += _is_disturbed(runs[0])
+        self.calmed_count += _is_disturbed(runs[0]) and not _is_disturbed(calmest)
         return calmest
 
     def __str__(self):
-        return (f"took more than {DISTURBED_SHARE:.0%} of a core away in {self.repeated_count} of "
-                f"{self.count} runs; they were made again until it did not, up to {TRIES_MAX - 1} "
-                f"times: without success for {self.disturbed_count}")
+        return (f"took more than {DISTURBED_SHARE:.0%} of a core away in {self.disturbed_count} of "
+                f"{self.count} runs; {self.calmed_count} of them were made again without that")
+
+
+def _is_disturbed(run):
+    return run["stolen_share"] > DISTURBED_SHARE
 
 
 # --- system calls -----------------------------------------------------------------------------
