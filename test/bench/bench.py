@@ -41,7 +41,7 @@ class Course:
         self.runs = []
         self.notes = {}
         self.failed = False
-        self.calm_runs = measure.CalmRuns(measure.measure, REPEATING_SECONDS_MAX)
+        self.calm_runs = measure.CalmRuns(measure.measure)
         self.seconds = options.seconds or (0.5 if options.quick else 0.4)
         self.pairs = options.pairs or (3 if options.quick else 20)
         known = rows.known_servers(options.build / "ringlet", options.build / "test/bench/ceiling")
@@ -241,6 +241,7 @@ class Course:
     def run(self):
         for case in self.cases:
             print(f"{case.name} ...", flush=True)
+            self.calm_runs.seconds_left = REPEATING_SECONDS_MAX / len(self.cases)
             try:
                 getattr(self, case.kind)(case)
             except measure.LoadFailed as error:

@@ -143,12 +143,12 @@ TRIES_MAX = 8
 
 class CalmRuns:
     """Calls `make_run`, as measure() above; if the host took much of a core away meanwhile, again
-    after a pause, and the least disturbed run counts, whatever its figures.  Not more than
-    `seconds` are spent so in all."""
+    after a pause, and the least disturbed run counts, whatever its figures; as long as there are
+    `seconds_left` for that."""
 
-    def __init__(self, make_run, seconds, pause=2.0):
+    def __init__(self, make_run, pause=2.0):
         self.make_run = make_run
-        self.seconds_left = seconds
+        self.seconds_left = 0.0
         self.pause = pause
         self.count = self.disturbed_count = self.calmed_count = 0
 

@@ -50,7 +50,8 @@ class Calm(unittest.TestCase):
             made.append({"case": case, "seconds": 1, "stolen_share": shares[len(made)]})
             return made[-1]
 
-        self.runs = measure.CalmRuns(make_run, seconds, pause=0)
+        self.runs = measure.CalmRuns(make_run, pause=0)
+        self.runs.seconds_left = seconds
         return self.runs.measure("1k")["stolen_share"], len(made)
 
     def test_a_calm_run_counts_at_once(self):
