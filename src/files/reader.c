@@ -159,7 +159,7 @@ static void note_read(struct reader *reader, int64_t result)
 
 static void end(struct reader *reader);
 
-static void ended(struct proactor *proactor, struct op *op)
+static void read_ended(struct proactor *proactor, struct op *op)
 {
 	struct reader *reader = container_of(op, struct reader, op);
 
@@ -254,7 +254,7 @@ struct body_source *reader_open(
 		.set = *set,
 		.content = content_take(content),
 	};
-	op_init(&reader->op, ended);
+	op_init(&reader->op, read_ended);
 	return &reader->source;
 }
 

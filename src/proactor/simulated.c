@@ -511,7 +511,9 @@ static void simulated_free(struct proactor *proactor)
 static bool simulated_is_in_memory(
 	struct proactor *proactor, int file, uint64_t offset, uint64_t length)
 {
-	(void)file, (void)offset, (void)length;
+	(void)file;
+	(void)offset;
+	(void)length;
 	return simulated_chance(simulated_of(proactor), 2);
 }
 
