@@ -143,14 +143,16 @@ class Course:
         return found
 
     def run_once(self, case, server, round_number, seconds=None, options=(), name=None):
+        # What warms up does not count, and what is cold is so only once: neither is made again.
+        is_repeatable = round_number >= 0 and case.kind != "cold"
+        make_run = self.calm_runs.measure if is_repeatable else measure.measure
         try:
-            figures = self.calm_runs.measure(
-                self.load, server, case, seconds or self.seconds, options)
+            figures = make_run(self.load, server, case, seconds or self.seconds, options)
         except measure.LoadFailed as error:
             self.failed = True
             self.remark(case, server, f"FAILED: {error}")
             return
-        if round_number >= 0:  # before the first, it was to warm up
+        if round_number >= 0:
             self.record(name or case.name, server, round_number, figures)
 
     def by_turns(self, case, takers, options=()):
