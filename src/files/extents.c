@@ -5,6 +5,7 @@
 #include "files/extents.h"
 
 #include "base/block_pool.h"
+#include "base/smaller.h"
 
 struct extents {
 	struct body_source source;
@@ -39,7 +40,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	struct extents *extents = extents_of(source);
 	const struct range *range = &extents->set.ranges[extents->index];
 	uint64_t left = range->length - extents->produced_length;
-	uint64_t length = length_max < left ? length_max : left;
+	uint64_t length = smaller(length_max, left);
 
 	*piece = (struct body_piece){ .fd = -1 };
 	if (left == 0)

@@ -18,6 +18,7 @@
 #include <errno.h>
 
 #include "base/block_pool.h"
+#include "base/smaller.h"
 
 enum { HALF = READER_BUFFER_LENGTH / 2 };
 
@@ -67,11 +68,6 @@ static void return_buffer(struct reader *reader)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-static uint64_t shorter(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static bool may_read(const struct reader *reader)
 {
 	return !op_is_active(&reader->op) && reader->error == 0 &&
@@ -82,8 +78,8 @@ static bool may_read(const struct reader *reader)
 static bool is_in_memory(struct reader *reader, uint64_t left)
 {
 	const struct range *range = &reader->set.ranges[reader->range_index];
-	uint64_t needed = reader->range_read_length + shorter(left, READER_BUFFER_LENGTH);
-	uint64_t length = shorter(left, LOOK_LENGTH);
+	uint64_t needed = reader->range_read_length + smaller(left, READER_BUFFER_LENGTH);
+	uint64_t length = smaller(left, LOOK_LENGTH);
 
 	if (needed <= reader->in_memory_length)
 		return true;
@@ -133,7 +129,7 @@ static void read_ahead(struct reader *reader)
 		return;
 	reader->read_begin = room.begin;
 	proactor_read_into(reader->proactor, &reader->op, reader->content->fd, take_buffer,
-		(size_t)shorter(left, room.end - room.begin),
+		(size_t)smaller(left, room.end - room.begin),
 		range->offset + reader->range_read_length);
 }
 
@@ -191,7 +187,7 @@ static void move_on(struct reader *reader)
 
 static int hand_out(struct reader *reader, struct body_piece *piece, size_t length_max)
 {
-	size_t length = shorter(reader->current.end - reader->position, length_max);
+	size_t length = smaller(reader->current.end - reader->position, length_max);
 
 	piece->bytes = (struct text){ reader->buffer + reader->position, length };
 	reader->position += length;

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "base/smaller.h"
+
 /* A position beyond 64 bits is beyond every end. */
 static bool parse_position(uint64_t *position, struct text digits)
 {
@@ -16,11 +18,6 @@ static bool parse_position(uint64_t *position, struct text digits)
 	if (r == -ERANGE)
 		*position = UINT64_MAX;
 	return r != -EINVAL;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* "-5": the last five bytes.  Satisfiable unless it asks for none of them (§14.1.2). */

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 
 #include "base/metrics.h"
+#include "base/smaller.h"
 #include "proactor/epoll.h"
 
 enum {
@@ -230,8 +231,8 @@ static ssize_t sendfile_some(struct op *op, uint64_t length_max)
 {
 	off_t offset = (off_t)(op->sendfile.offset + op->moved);
 	uint64_t rest = op->sendfile.length - op->moved;
-	ssize_t sent = sendfile(op->fd, op->sendfile.file, &offset,
-		(size_t)(rest < length_max ? rest : length_max));
+	ssize_t sent =
+		sendfile(op->fd, op->sendfile.file, &offset, (size_t)(smaller(rest, length_max)));
 
 	metrics_add(METRIC_SENDFILE_CALLS, 1);
 	if (sent < 0)

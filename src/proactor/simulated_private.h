@@ -9,6 +9,7 @@
 
 #include <limits.h>
 
+#include "base/smaller.h"
 #include "proactor/backend.h"
 #include "proactor/simulated.h"
 
@@ -74,11 +75,6 @@ struct simulated {
 static inline struct simulated *simulated_of(const struct proactor *proactor)
 {
 	return (struct simulated *)proactor;
-}
-
-static inline size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* --- simulated.c ---------------------------------------------------------------------------- */

@@ -208,7 +208,7 @@ void uring_queue(struct op *op, struct list *list)
 
 void uring_use_share(struct uring *uring, uint64_t length)
 {
-	uring->turn_share -= length < uring->turn_share ? length : uring->turn_share;
+	uring->turn_share -= smaller(length, uring->turn_share);
 }
 
 /* A read of what is in memory is carried out while the kernel takes the request. */

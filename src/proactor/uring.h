@@ -19,6 +19,7 @@
 #include <liburing.h>
 
 #include "base/block_pool.h"
+#include "base/smaller.h"
 #include "proactor/backend.h"
 #include "proactor/page_cache.h"
 #include "proactor/uring_pipe.h"
@@ -103,11 +104,6 @@ struct uring {
 	bool skipped; /* the last turn did not enter the kernel */
 	bool pool_watched;
 };
-
-static inline uint64_t shorter(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static inline struct uring *uring_of(struct proactor *proactor)
 {

@@ -36,7 +36,7 @@ static void take_message(struct uring *uring, struct op *op)
 	if (op->send.message)
 		*op->send.message = (struct msghdr){
 			.msg_iov = op->send.vector,
-			.msg_iovlen = shorter(op->send.vector_count, IOV_MAX),
+			.msg_iovlen = smaller(op->send.vector_count, IOV_MAX),
 		};
 }
 
@@ -68,7 +68,7 @@ static void request_send(struct uring *uring, struct op *op, int flags)
 		io_uring_prep_sendmsg(sqe, op->fd, op->send.message, (unsigned)flags);
 	else
 		io_uring_prep_send(sqe, op->fd, op->send.vector->iov_base,
-			shorter(op->send.vector->iov_len, SEND_LENGTH_MAX), flags);
+			smaller(op->send.vector->iov_len, SEND_LENGTH_MAX), flags);
 	if (op->step == STEP_CHAINED)
 		sqe->flags |= IOSQE_IO_LINK;
 	uring_sign(sqe, TAG_OP, op);

@@ -85,11 +85,11 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 static uint64_t call_length(const struct op *op)
 {
 	uint64_t position = sendfile_position(op);
-	uint64_t length = shorter(sendfile_remaining(op), STRETCH_LENGTH_MAX);
+	uint64_t length = smaller(sendfile_remaining(op), STRETCH_LENGTH_MAX);
 
 	if (op->sendfile.in_memory_end <= position)
 		return length;
-	return shorter(length, op->sendfile.in_memory_end - position);
+	return smaller(length, op->sendfile.in_memory_end - position);
 }
 
 void sendfile_inline(struct uring *uring, struct op *op)
@@ -111,9 +111,9 @@ static bool is_in_memory(struct uring *uring, struct op *op)
 {
 	uint64_t begin = sendfile_position(op);
 	uint64_t stretch = sendfile_stretch(op);
-	uint64_t length = shorter(sendfile_remaining(op), STRETCHES_PER_LOOK * stretch);
+	uint64_t length = smaller(sendfile_remaining(op), STRETCHES_PER_LOOK * stretch);
 
-	if (op->sendfile.in_memory_end >= begin + shorter(length, stretch))
+	if (op->sendfile.in_memory_end >= begin + smaller(length, stretch))
 		return true;
 	if (!page_cache_holds(&uring->page_cache, op->sendfile.file, begin, length))
 		return false;

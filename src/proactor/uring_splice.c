@@ -92,9 +92,9 @@ static void request_flush(struct uring *uring, struct op *op, unsigned length)
  * and break the link. */
 static void request_stretch(struct uring *uring, struct op *op)
 {
-	uint64_t room = shorter(op->sendfile.pipe->length, sendfile_stretch(op)) -
+	uint64_t room = smaller(op->sendfile.pipe->length, sendfile_stretch(op)) -
 			sendfile_position(op) % PAGE_LENGTH;
-	unsigned length = (unsigned)shorter(sendfile_remaining(op), room);
+	unsigned length = (unsigned)smaller(sendfile_remaining(op), room);
 
 	op->step = STEP_CHAINED;
 	op->sendfile.pipe->piped = length; /* unless splice_filled() learns otherwise */
