@@ -101,6 +101,50 @@ void stream_resume(struct stream *stream)
 		proactor_receive(stream->proactor, &stream->receive, stream->fd);
 }
 
+/* --- what may be unsent ------------------------------------------------------------------- */
+
+/* Those in the middle of a long body share it.  A share is a power of two, so that it seldom
+ * changes; one of 2 MiB is as much as a socket takes by itself. */
+enum { SHARE_SHIFT_MIN = 16, SHARE_SHIFT_MAX = 21 };
+
+static struct {
+	uint64_t length_max;
+	unsigned sharer_count;
+} unsent;
+
+void stream_bound_unsent(uint64_t length_max)
+{
+	unsent.length_max = length_max;
+}
+
+/* 0: no bound. */
+static uint8_t share_of_unsent(void)
+{
+	uint64_t share = unsent.length_max / unsent.sharer_count;
+	uint8_t shift = SHARE_SHIFT_MIN;
+
+	if (unsent.length_max == 0 || share >> SHARE_SHIFT_MAX > 0)
+		return 0;
+	while (share >> (shift + 1) > 0)
+		shift++;
+	return shift;
+}
+
+static void begin_sharing(struct stream *stream, struct stream_output *output)
+{
+	uint8_t shift;
+
+	output->is_long = true;
+	unsent.sharer_count++;
+	shift = share_of_unsent();
+	if (shift == stream->unsent_shift)
+		return;
+	stream->unsent_shift = shift;
+	proactor_bound_unsent(stream->proactor, stream->fd, shift > 0 ? 1u << shift : 0);
+}
+
+/* --- output ------------------------------------------------------------------------------- */
+
 /* With TCP_NODELAY every acknowledgement that comes while a long file is handed over sends off what
  * is there, a segment that could have been longer: a fifth more of them, and of the CPU time.  A
  * cork keeps them full; a short file has too few for the two calls and the last, held back,
@@ -115,9 +159,11 @@ static void cork(struct stream *stream, bool corked)
 
 static void output_done(struct proactor *proactor, struct op *op)
 {
-	struct stream *stream = container_of(op, struct stream_output, op)->stream;
+	struct stream_output *output = container_of(op, struct stream_output, op);
+	struct stream *stream = output->stream;
 
 	(void)proactor;
+	unsent.sharer_count -= output->is_long;
 	stream->output = NULL;
 	if (stream->last && op->send.closed)
 		stream->fd = -1;
@@ -134,6 +180,7 @@ static void take_output(struct stream *stream, struct stream_output *output)
 {
 	assert(!stream->output && !stream->closing);
 	output->stream = stream;
+	output->is_long = false;
 	op_init(&output->op, output_done);
 	stream->output = output;
 }
@@ -142,6 +189,8 @@ void stream_send(struct stream *stream, struct stream_output *output, struct iov
 	unsigned vector_count, bool more)
 {
 	take_output(stream, output);
+	if (more)
+		begin_sharing(stream, output);
 	proactor_send(stream->proactor, &output->op, stream->fd, vector, vector_count, more);
 }
 
@@ -158,6 +207,8 @@ void stream_send_file(struct stream *stream, struct stream_output *output, int f
 	uint64_t offset, uint64_t length, bool more)
 {
 	take_output(stream, output);
+	if (more || length >= STREAM_CORKED_LENGTH_MIN)
+		begin_sharing(stream, output);
 	cork(stream, length >= STREAM_CORKED_LENGTH_MIN);
 	proactor_sendfile(stream->proactor, &output->op, stream->fd, file, offset, length, more);
 }

@@ -30,6 +30,7 @@ typedef void stream_event_fn(struct stream *stream, enum stream_event event);
 struct stream_output {
 	struct op op;
 	struct stream *stream;
+	bool is_long; /* a part of a long body */
 };
 
 struct stream {
@@ -40,13 +41,21 @@ struct stream {
 	struct op receive; /* then, when all else has ended, the close */
 	int fd;
 	int error;
-	bool paused;  /* no RECEIVED wanted for now */
-	bool ended;   /* the peer's end was seen */
-	bool last;    /* stream_send_last() was called */
-	bool closing; /* stream_close() was called */
-	bool failed;  /* FAILED was told */
-	bool corked;  /* a long file is on its way */
+	bool paused;          /* no RECEIVED wanted for now */
+	bool ended;           /* the peer's end was seen */
+	bool last;            /* stream_send_last() was called */
+	bool closing;         /* stream_close() was called */
+	bool failed;          /* FAILED was told */
+	bool corked;          /* a long file is on its way */
+	uint8_t unsent_shift; /* log2 of the bound of what is unsent; 0: none */
 };
+
+/* How many bytes all streams of this process together leave with the kernel that it cannot send
+ * yet, approximately; 0, the default: no bound.  It would take 2 MiB and more of every client that
+ * hardly reads, and once all sockets hold what tcp_mem allows (tcp(7)) everybody's segments are
+ * slow.  The more bodies are on their way, the less is left of the next; what was taken is not
+ * taken back. */
+void stream_bound_unsent(uint64_t length_max);
 
 /* Takes the connected, non-blocking `fd`.  Nothing is received before stream_receive(). */
 void stream_open(struct stream *stream, struct proactor *proactor, int fd, stream_event_fn *event);

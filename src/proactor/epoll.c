@@ -316,6 +316,7 @@ static const struct backend epoll_backend = {
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
 	.cork = real_cork,
+	.bound_unsent = real_bound_unsent,
 	.is_in_memory = epoll_is_in_memory,
 	.work = real_work,
 };

@@ -83,6 +83,12 @@ void proactor_cork(struct proactor *proactor, int fd, bool corked)
 		proactor->backend->cork(proactor, fd, corked);
 }
 
+void proactor_bound_unsent(struct proactor *proactor, int fd, unsigned length_max)
+{
+	if (proactor->backend->bound_unsent)
+		proactor->backend->bound_unsent(proactor, fd, length_max);
+}
+
 bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length)
 {
 	return proactor->backend->is_in_memory(proactor, file, offset, length);
@@ -555,6 +561,12 @@ void real_cork(struct proactor *proactor, int fd, bool corked)
 
 	(void)proactor;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
+void real_bound_unsent(struct proactor *proactor, int fd, unsigned length_max)
+{
+	(void)proactor;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &length_max, sizeof(length_max));
 }
 
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)

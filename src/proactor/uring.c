@@ -469,6 +469,7 @@ static const struct backend URING_BACKEND = {
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
 	.cork = real_cork,
+	.bound_unsent = real_bound_unsent,
 	.is_in_memory = uring_is_in_memory,
 	.work = real_work,
 };

@@ -22,6 +22,7 @@
 #include "filters/gzip.h"
 #include "http/gather.h"
 #include "net/listener.h"
+#include "net/stream.h"
 #include "server/log_writer.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
@@ -368,6 +369,15 @@ static int open_logs(struct worker *worker)
 	return r < 0 ? fail(r, "cannot open the logs") : 0;
 }
 
+/* By default the kernel makes room by force once TCP holds a sixteenth of the memory; an eighth of
+ * that is for what clients are slow to take. */
+static void bound_unsent(const struct worker *worker)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	stream_bound_unsent(memory / 128 / worker->server->worker_count);
+}
+
 static void open_service(struct worker *worker)
 {
 	const struct section *limits = section_child(worker->settings, "limits", 0);
@@ -386,6 +396,7 @@ static void open_service(struct worker *worker)
 
 	gather_limit(section_number(limits, "gathered_bytes"));
 	gzip_limit(section_number(limits, "compressions"));
+	bound_unsent(worker);
 	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);
 	worker->service.closed = on_connection_closed;
 	if (worker->server->logs.access_fd >= 0)

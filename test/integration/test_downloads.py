@@ -2,6 +2,8 @@
 left behind."""
 
 import concurrent.futures
+import contextlib
+import os
 import pathlib
 import sys
 import unittest
@@ -20,6 +22,16 @@ def download(server, target, expected):
         sink = harness.Sha256()
         response = client.get(target, sink=sink)
         return response.status == 200 and sink.hexdigest() == expected
+
+
+def unsent_length(client):
+    """Of what the server's end of this connection holds; proc_net_tcp, tx_queue."""
+    ports = f":{client.socket.getpeername()[1]:04X}", f":{client.socket.getsockname()[1]:04X}"
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(ports[0]) and words[2].endswith(ports[1]):
+            return int(words[4].split(":")[0], 16)
+    raise AssertionError("no such connection")
 
 
 class Downloads(unittest.TestCase):
@@ -101,6 +113,22 @@ class Misbehaviour(unittest.TestCase):
             server.await_descriptor_count(descriptors)
             self.assertLessEqual(server.pooled_pipe_count(), 2 * PIPES_MAX)
             harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
+
+    def test_the_more_of_them_the_less_is_left_with_the_kernel(self):
+        """All share a 128th of the memory; the last of these gets 512 KiB, not 2 MiB and more."""
+        count = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 128 // MIB + 1
+        if count > 1000:
+            self.skipTest(f"with this much memory it would take {count} clients")
+        with Server(sections=NOTHING_KEPT) as server:
+            harness.write_sparse_file(server.root / "large", 20 * MIB)
+            with contextlib.ExitStack() as stack:
+                for _ in range(count):
+                    client = stack.enter_context(server.client(receive_buffer=4 * KIB))
+                    client.send(client.head("GET", "/large"))
+                    self.assertTrue(client.receive(100).startswith(b"HTTP/1.1 200"))
+                harness.wait_until(lambda: unsent_length(client) > 256 * KIB)
+                self.assertEqual(server.get("/ping").body, b"pong")  # its turn is over
+                self.assertLess(unsent_length(client), MIB)
 
     def test_resets_in_mid_transfer_leave_nothing(self):
         with Server(sections=NOTHING_KEPT) as server:

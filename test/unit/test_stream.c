@@ -1,4 +1,5 @@
-/* net/stream.h, with real sockets: what is held back while a long file is on its way, and the end.
+/* net/stream.h, with real sockets: what is held back while a long file is on its way, what may be
+ * unsent, and the end.
  *
  *	test_stream epoll|io_uring */
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #include "net/stream.h"
 
-enum { LONG = STREAM_CORKED_LENGTH_MIN, SHORT = STREAM_CORKED_LENGTH_MIN - 1 };
+enum { MIB = 1 << 20, LONG = STREAM_CORKED_LENGTH_MIN, SHORT = STREAM_CORKED_LENGTH_MIN - 1 };
 
 static enum backend_choice backend = BACKEND_EPOLL;
 
@@ -87,6 +88,7 @@ static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 
+	stream_bound_unsent(0);
 	if (!fixture->closed)
 		close_and_wait(fixture);
 	proactor_free(fixture->proactor);
@@ -144,6 +146,73 @@ static void test_short_file_is_not_held_back(void **state)
 	assert_false(is_corked(fixture));
 }
 
+static unsigned unsent_bound(const struct fixture *fixture)
+{
+	unsigned value = 1;
+	socklen_t size = sizeof(value);
+
+	assert_int_equal(
+		getsockopt(fixture->stream.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &size), 0);
+	return value;
+}
+
+static void test_one_of_few_is_given_a_whole_socket(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stream_bound_unsent(2 * MIB);
+	send_file(fixture, LONG);
+	assert_int_equal(unsent_bound(fixture), 0);
+	await_sent(fixture);
+}
+
+static void test_bodies_on_their_way_share_what_may_be_unsent(void **state)
+{
+	struct fixture *first = *state;
+	struct fixture *second;
+
+	stream_bound_unsent(2 * MIB - 1);
+	send_file(first, LONG);
+	assert_int_equal(unsent_bound(first), 1 * MIB);
+	assert_int_equal(set_up((void **)&second), 0);
+	send_file(second, LONG);
+	assert_int_equal(unsent_bound(second), MIB / 2);
+	await_sent(first);
+	send_file(first, LONG);
+	assert_int_equal(unsent_bound(first), MIB / 2);
+	await_sent(second);
+	await_sent(first);
+	send_file(first, LONG);
+	assert_int_equal(unsent_bound(first), 1 * MIB);
+	await_sent(first);
+	assert_int_equal(tear_down((void **)&second), 0);
+}
+
+static void test_a_share_has_a_least_length(void **state)
+{
+	struct fixture *fixture = *state;
+	struct iovec vector = { "head", 4 };
+
+	stream_bound_unsent(1);
+	stream_send(&fixture->stream, &fixture->output, &vector, 1, true);
+	assert_int_equal(unsent_bound(fixture), 65536);
+	await_sent(fixture);
+}
+
+static void test_what_is_short_has_no_share(void **state)
+{
+	struct fixture *fixture = *state;
+	struct iovec vector = { "body", 4 };
+
+	stream_bound_unsent(MIB);
+	stream_send(&fixture->stream, &fixture->output, &vector, 1, false);
+	assert_int_equal(unsent_bound(fixture), 0);
+	await_sent(fixture);
+	send_file(fixture, SHORT);
+	assert_int_equal(unsent_bound(fixture), 0);
+	await_sent(fixture);
+}
+
 /* The owner closes a stream that the last send may have closed already. */
 static void test_last_send_ends_the_receiving_and_then_the_stream(void **state)
 {
@@ -168,6 +237,12 @@ int main(int argument_count, char **arguments)
 			test_long_file_leaves_in_full_segments_and_then_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_short_file_is_not_held_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_one_of_few_is_given_a_whole_socket, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_bodies_on_their_way_share_what_may_be_unsent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_share_has_a_least_length, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_is_short_has_no_share, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_last_send_ends_the_receiving_and_then_the_stream, set_up, tear_down),
 	};
