@@ -216,6 +216,7 @@ void file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	answer.representation = representation;
 	answer.validators.etag = representation_etag(representation);
 	answer.validators.modified = representation->last_modified;
+	answer.validators.modified_text = representation_last_modified(representation);
 	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);
 	exchange_describe_whole(exchange, offer->media_type, representation->length);
 	if (offer->is_negotiated)

@@ -41,6 +41,11 @@ struct text representation_etag(const struct representation *representation)
 	return (struct text){ representation->etag, representation->etag_length };
 }
 
+struct text representation_last_modified(const struct representation *representation)
+{
+	return (struct text){ representation->last_modified_text, DATE_LENGTH };
+}
+
 void representation_add_etag(const struct representation *representation, struct exchange *exchange)
 {
 	exchange_add_field(exchange, text_literal("ETag"), representation_etag(representation));
@@ -49,7 +54,6 @@ void representation_add_etag(const struct representation *representation, struct
 void representation_add_last_modified(
 	const struct representation *representation, struct exchange *exchange)
 {
-	const struct text date = { representation->last_modified_text, DATE_LENGTH };
-
-	exchange_add_field(exchange, text_literal("Last-Modified"), date);
+	exchange_add_field(exchange, text_literal("Last-Modified"),
+		representation_last_modified(representation));
 }

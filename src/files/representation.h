@@ -29,8 +29,9 @@ struct representation {
 void representation_init(struct representation *representation, struct text path,
 	struct text coding, const struct stat *stat, time_t now);
 
-/* Quotes included; valid as long as the representation. */
+/* As sent, the tag's quotes included; valid as long as the representation. */
 struct text representation_etag(const struct representation *representation);
+struct text representation_last_modified(const struct representation *representation);
 
 void representation_add_etag(
 	const struct representation *representation, struct exchange *exchange);

@@ -9,8 +9,9 @@
 
 /* Of the representation that would be sent (§8.8). */
 struct validators {
-	struct text etag; /* as sent: quotes and "W/" included; empty: there is none */
-	time_t modified;  /* what Last-Modified says */
+	struct text etag;          /* as sent: quotes and "W/" included; empty: there is none */
+	time_t modified;           /* what Last-Modified says */
+	struct text modified_text; /* the same as sent; empty: not at hand */
 };
 
 enum condition_outcome {

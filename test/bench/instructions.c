@@ -51,6 +51,10 @@ static const struct measured CASES[] = {
 	{ "ping", "GET /ping HTTP/1.1\r\n" FROM_PROGRAM, 1, false, "HTTP/1.1 200 " },
 	{ "browser", "GET /ping HTTP/1.1\r\n" FROM_BROWSER, 1, false, "HTTP/1.1 200 " },
 	{ "file", "GET /file.txt HTTP/1.1\r\n" FROM_PROGRAM, 1, false, "HTTP/1.1 200 " },
+	{ "not-modified",
+		"GET /file.txt HTTP/1.1\r\n"
+		"If-Modified-Since: Thu, 01 Jan 2026 00:00:01 GMT\r\n" FROM_PROGRAM,
+		1, false, "HTTP/1.1 304 " },
 	{ "not-found", "GET /missing.txt HTTP/1.1\r\n" FROM_PROGRAM, 1, false, "HTTP/1.1 404 " },
 	{ "pipelined", "GET /ping HTTP/1.1\r\n" FROM_PROGRAM, PIPELINED, false, "HTTP/1.1 200 " },
 	{ "connection", "GET /ping HTTP/1.1\r\nConnection: close\r\n" FROM_PROGRAM, 1, true,

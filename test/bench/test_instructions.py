@@ -30,7 +30,7 @@ PROGRAM = os.environ["INSTRUCTIONS"]
 RECORD = pathlib.Path(__file__).with_name("instructions.json")
 TOLERANCE = 0.02
 COUNT = 256  # a multiple of what is pipelined
-CASES = ["ping", "browser", "file", "not-found", "pipelined", "connection"]
+CASES = ["ping", "browser", "file", "not-modified", "not-found", "pipelined", "connection"]
 PLAIN_FUNCTIONS = "glibc.cpu.hwcaps=" + ",".join(
     f"-{name}" for name in ["AVX", "AVX2", "AVX512F", "AVX512VL", "AVX_Fast_Unaligned_Load", "BMI2",
                             "ERMS", "FSRM", "SSSE3", "SSE4_1", "SSE4_2"])

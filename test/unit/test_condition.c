@@ -18,7 +18,11 @@ static void begin(enum method method)
 {
 	request_init(&request);
 	request.method = method;
-	validators = (struct validators){ text_literal("\"a-1\""), MODIFIED };
+	validators = (struct validators){
+		text_literal("\"a-1\""),
+		MODIFIED,
+		text_literal(THE_SAME),
+	};
 }
 
 static void add(const char *name, const char *value)
@@ -49,6 +53,22 @@ static void test_without_conditions_a_request_proceeds(void **state)
 	(void)state;
 	begin(METHOD_GET);
 	assert_int_equal(outcome(), CONDITION_PROCEED);
+}
+
+static void test_a_date_says_the_same_whether_the_text_is_at_hand_or_not(void **state)
+{
+	static const char *const names[] = { "If-Modified-Since", "If-Unmodified-Since" };
+	static const char *const values[] = { BEFORE, THE_SAME, AFTER, "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++) {
+			enum condition_outcome at_hand = get_with(names[i], values[j]);
+
+			validators.modified_text = text_literal("");
+			assert_int_equal(outcome(), at_hand);
+		}
+	}
 }
 
 /* --- If-None-Match (§13.1.2) -------------------------------------------------------------- */
@@ -289,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_conditions_a_request_proceeds),
+		cmocka_unit_test(test_a_date_says_the_same_whether_the_text_is_at_hand_or_not),
 		cmocka_unit_test(test_if_none_match_is_304_when_the_tag_is_known),
 		cmocka_unit_test(test_if_none_match_compares_weakly),
 		cmocka_unit_test(test_if_none_match_may_be_a_list),
