@@ -154,23 +154,26 @@ class CalmRuns:
 
     def measure(self, *arguments):
         runs = [self.make_run(*arguments)]
-        while _is_disturbed(runs[-1]) and len(runs) < TRIES_MAX and self.seconds_left > 0:
+        while (is_disturbed(runs[-1]["stolen_share"]) and len(runs) < TRIES_MAX
+               and self.seconds_left > 0):
             self.seconds_left -= runs[-1]["seconds"] + self.pause
             time.sleep(self.pause)
             runs.append(self.make_run(*arguments))
         calmest = min(runs, key=lambda run: run["stolen_share"])
         self.count += 1
-        self.disturbed_count += _is_disturbed(runs[0])
-        self.calmed_count += _is_disturbed(runs[0]) and not _is_disturbed(calmest)
+        was_disturbed = is_disturbed(runs[0]["stolen_share"])
+        self.disturbed_count += was_disturbed
+        self.calmed_count += was_disturbed and not is_disturbed(calmest["stolen_share"])
         return calmest
 
     def __str__(self):
         return (f"took more than {DISTURBED_SHARE:.0%} of a core away in {self.disturbed_count} of "
-                f"{self.count} runs; {self.calmed_count} of them were made again without that")
+                f"{self.count} runs; {self.calmed_count} of them were made again without that, of "
+                "the others as few count as make up half of a case's rounds")
 
 
-def _is_disturbed(run):
-    return run["stolen_share"] > DISTURBED_SHARE
+def is_disturbed(stolen_share):
+    return stolen_share > DISTURBED_SHARE
 
 
 # --- system calls -----------------------------------------------------------------------------

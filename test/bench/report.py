@@ -2,7 +2,8 @@
 
 Intervals are 95 %, by bootstrap with a fixed seed, so that the same data always give the same
 table.  A ratio is taken round by round, between runs that were made one after the other, so that a
-machine that is slow for a while is slow for both.
+machine that is slow for a while is slow for both.  Of the rounds those count that the host left
+alone (measure.py), whatever their figures.
 """
 
 import json
@@ -10,6 +11,8 @@ import random
 import shutil
 import statistics
 import subprocess
+
+import measure
 
 RESAMPLES = 1000
 
@@ -25,20 +28,32 @@ def interval(values):
     return middle, medians[int(RESAMPLES * 0.025)], medians[int(RESAMPLES * 0.975) - 1]
 
 
-def values_of(runs, case, server, key):
-    """By round, for pairing; rounds in which it has no value are left out."""
-    return {run["round"]: run[key] for run in runs
+def undisturbed(pairs):
+    """The values of these pairs of value and stolen share that count: without those of which too
+    much was stolen, as long as half of all are left; else of the least disturbed half."""
+    pairs = sorted(pairs, key=lambda pair: pair[1])
+    calm_count = sum(not measure.is_disturbed(share) for _, share in pairs)
+    return [value for value, _ in pairs[:max(calm_count, (len(pairs) + 1) // 2)]]
+
+
+def _by_round(runs, case, server, key):
+    """Value and stolen share; rounds in which it has no value are left out."""
+    return {run["round"]: (run[key], run.get("stolen_share", 0)) for run in runs
             if run["case"] == case and run["server"] == server and run.get(key) is not None}
 
 
-def ratio(runs, case, server, other, key):
-    """The median of server / other by rounds, and its interval, or None."""
-    return quotient(*(values_of(runs, case, name, key) for name in (server, other)))
+def values_of(runs, case, server, key):
+    return undisturbed(_by_round(runs, case, server, key).values())
 
 
-def quotient(above, below):
-    """Likewise, of values by round."""
-    quotients = [above[i] / below[i] for i in above if below.get(i)]
+def ratio(runs, case, server, other, key, other_case=None):
+    """The median of server / other by rounds, and its interval, or None; the other's of another
+    case, if one is named."""
+    above = _by_round(runs, case, server, key)
+    below = _by_round(runs, other_case or case, other, key)
+    quotients = undisturbed(
+        (value / below[i][0], max(share, below[i][1])) for i, (value, share) in above.items()
+        if i in below and below[i][0])
     return interval(quotients) if quotients else None
 
 
@@ -53,7 +68,7 @@ def number(value, digits=3):
 def with_interval(values):
     if not values:
         return "–"
-    middle, low, high = interval(list(values.values()))
+    middle, low, high = interval(values)
     return f"{number(middle)} ({number(low)}–{number(high)})"
 
 
@@ -137,7 +152,7 @@ def _plot(path, runs, cases, servers, key, title):
     for case in cases:
         cells = [values_of(runs, case.name, server, key) for server in servers]
         lines.append(f'"{case.name}" ' + " ".join(
-            f"{statistics.median(values.values()):.4f}" if values else "-" for values in cells))
+            f"{statistics.median(values):.4f}" if values else "-" for values in cells))
     lines += ["END", f'set terminal svg size {240 + 110 * len(cases)},420 font "sans,12" '
               'background "white"',
               f'set output "{path}"', "set style data histogram",

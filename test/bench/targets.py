@@ -99,13 +99,9 @@ def reached(target, runs):
     """The ratio or figure and its interval, or None where something was not measured."""
     if not target.other:
         values = report.values_of(runs, target.case, target.server, target.key)
-        return report.interval(list(values.values())) if values else None
-    if not target.other_case:
-        return report.ratio(runs, target.case, target.server, target.other, target.key)
-    return report.quotient(
-        report.values_of(runs, target.case, target.server, target.key),
-        report.values_of(runs, name_beside(target.other_case, target.case), target.other,
-                         target.key))
+        return report.interval(values) if values else None
+    beside = name_beside(target.other_case, target.case) if target.other_case else None
+    return report.ratio(runs, target.case, target.server, target.other, target.key, beside)
 
 
 def table(runs):

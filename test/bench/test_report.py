@@ -41,6 +41,27 @@ class Report(unittest.TestCase):
         self.assertIsNone(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST))
 
 
+class Undisturbed(unittest.TestCase):
+    def test_what_the_host_disturbed_does_not_count(self):
+        self.assertEqual(report.undisturbed([(1, 0), (9, 0.04), (2, 0.03), (3, 0.01)]), [1, 3, 2])
+
+    def test_half_counts_even_if_it_was_disturbed(self):
+        self.assertEqual(report.undisturbed([(1, 0.5), (2, 0), (3, 0.2)]), [2, 3])
+        self.assertEqual(report.undisturbed([(1, 0.5), (2, 0.1), (3, 0.2), (4, 0.3)]), [2, 3])
+        self.assertEqual(report.undisturbed([(1, 0.5)]), [1])
+        self.assertEqual(report.undisturbed([]), [])
+
+    def test_a_pair_is_as_disturbed_as_the_worse_of_the_two(self):
+        runs = runs_of("1k", "ringlet", [1, 8, 1]) + runs_of("1k", "nginx", [2, 1, 2])
+        runs[4]["stolen_share"] = 0.5
+        self.assertEqual(report.ratio(runs, "1k", "ringlet", "nginx", targets.CPU_REQUEST),
+                         (0.5, 0.5, 0.5))
+
+    def test_the_share_is_that_of_the_bound(self):
+        self.assertFalse(measure.is_disturbed(measure.DISTURBED_SHARE))
+        self.assertTrue(measure.is_disturbed(measure.DISTURBED_SHARE + 0.001))
+
+
 class Calm(unittest.TestCase):
     def measure(self, shares, seconds=100):
         """What counts of runs with these shares stolen, and how many were made."""
