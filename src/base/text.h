@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/smaller.h"
+
 struct text {
 	const char *bytes;
 	size_t length;
@@ -40,7 +42,7 @@ static inline struct text text_from(struct text text, size_t start)
 
 static inline struct text text_first(struct text text, size_t length)
 {
-	return (struct text){ text.bytes, length < text.length ? length : text.length };
+	return (struct text){ text.bytes, smaller(length, text.length) };
 }
 
 /* Index of the first `byte`, or text.length when there is none. */

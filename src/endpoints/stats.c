@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "base/smaller.h"
 #include "endpoints/generated.h"
 #include "endpoints/registry.h"
 #include "http/accept.h"
@@ -28,7 +29,7 @@ struct format {
 static void append_nginx(struct buffer *buffer, const struct server_state *state)
 {
 	uint64_t reading = state->values[METRIC_INPUT_READING_HEAD];
-	uint64_t waiting = state->idle < reading ? state->idle : reading;
+	uint64_t waiting = smaller(state->idle, reading);
 	uint64_t writing = state->open > reading ? state->open - reading : 0;
 
 	buffer_append_format(buffer,

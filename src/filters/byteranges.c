@@ -12,6 +12,7 @@
 
 #include "base/block_pool.h"
 #include "base/list.h"
+#include "base/smaller.h"
 
 enum { HEAD_SIZE = 512 }; /* a media type is a constant of media_type.c, and short */
 
@@ -131,7 +132,7 @@ static int produce_head(struct multipart *multipart, struct body_piece *piece, s
 
 static int produce_part(struct multipart *multipart, struct body_piece *piece, size_t length_max)
 {
-	size_t wanted = multipart->left < length_max ? (size_t)multipart->left : length_max;
+	size_t wanted = (size_t)smaller(multipart->left, length_max);
 	int outcome = multipart->inner->produce(multipart->inner, piece, wanted);
 
 	if (outcome < 0 || outcome == BODY_LATER)

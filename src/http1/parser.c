@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "base/smaller.h"
 #include "http/byte.h"
 
 enum byte_class {
@@ -246,7 +247,7 @@ static unsigned split_absolute_target(struct parse *parse)
 	rest = text_from(rest, SCHEME.length);
 	slash = text_find(rest, '/');
 	question = text_find(rest, '?');
-	parse->authority = text_first(rest, slash < question ? slash : question);
+	parse->authority = text_first(rest, smaller(slash, question));
 	if (!is_host(parse->authority))
 		return refuse(parse, 400, "an invalid host in the target");
 	request->target = text_from(rest, parse->authority.length);

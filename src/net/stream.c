@@ -130,17 +130,14 @@ static uint8_t share_of_unsent(void)
 	return shift;
 }
 
-static void begin_sharing(struct stream *stream, struct stream_output *output)
+static void bound_by_share(struct stream *stream)
 {
-	uint8_t shift;
+	uint8_t shift = share_of_unsent();
 
-	output->is_long = true;
-	unsent.sharer_count++;
-	shift = share_of_unsent();
-	if (shift == stream->unsent_shift)
+	if (stream->unsent_shift == shift)
 		return;
 	stream->unsent_shift = shift;
-	proactor_bound_unsent(stream->proactor, stream->fd, shift > 0 ? 1u << shift : 0);
+	proactor_bound_unsent(stream->proactor, stream->fd, shift > 0 ? 1 << shift : 0);
 }
 
 /* --- output ------------------------------------------------------------------------------- */
@@ -176,28 +173,29 @@ static void output_done(struct proactor *proactor, struct op *op)
 		stream->event(stream, STREAM_SENT);
 }
 
-static void take_output(struct stream *stream, struct stream_output *output)
+static void take_output(struct stream *stream, struct stream_output *output, bool is_long)
 {
 	assert(!stream->output && !stream->closing);
 	output->stream = stream;
-	output->is_long = false;
+	output->is_long = is_long;
 	op_init(&output->op, output_done);
 	stream->output = output;
+	unsent.sharer_count += is_long;
+	if (is_long)
+		bound_by_share(stream);
 }
 
 void stream_send(struct stream *stream, struct stream_output *output, struct iovec *vector,
 	unsigned vector_count, bool more)
 {
-	take_output(stream, output);
-	if (more)
-		begin_sharing(stream, output);
+	take_output(stream, output, more);
 	proactor_send(stream->proactor, &output->op, stream->fd, vector, vector_count, more);
 }
 
 void stream_send_last(struct stream *stream, struct stream_output *output, struct iovec *vector,
 	unsigned vector_count)
 {
-	take_output(stream, output);
+	take_output(stream, output, false);
 	stream->last = true;
 	proactor_cancel(stream->proactor, &stream->receive);
 	proactor_send_last(stream->proactor, &output->op, stream->fd, vector, vector_count);
@@ -206,10 +204,10 @@ void stream_send_last(struct stream *stream, struct stream_output *output, struc
 void stream_send_file(struct stream *stream, struct stream_output *output, int file,
 	uint64_t offset, uint64_t length, bool more)
 {
-	take_output(stream, output);
-	if (more || length >= STREAM_CORKED_LENGTH_MIN)
-		begin_sharing(stream, output);
-	cork(stream, length >= STREAM_CORKED_LENGTH_MIN);
+	bool is_long = length >= STREAM_CORKED_LENGTH_MIN;
+
+	take_output(stream, output, more || is_long);
+	cork(stream, is_long);
 	proactor_sendfile(stream->proactor, &output->op, stream->fd, file, offset, length, more);
 }
 

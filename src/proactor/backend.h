@@ -39,8 +39,7 @@ struct backend {
 
 	int (*shutdown)(struct proactor *, int fd, int how);
 	int (*peer_address)(struct proactor *, int fd, struct sockaddr_storage *);
-	void (*cork)(struct proactor *, int fd, bool corked); /* NULL: nothing is held back */
-	void (*bound_unsent)(struct proactor *, int fd, unsigned length_max); /* NULL: no bound */
+	void (*set_tcp_option)(struct proactor *, int fd, int option, int value); /* NULL: none */
 	bool (*is_in_memory)(struct proactor *, int file, uint64_t offset, uint64_t length);
 
 	/* Runs work ops: on the thread pool, or (simulated) in wait(). */
@@ -80,8 +79,7 @@ uint64_t real_monotonic_ns(struct proactor *proactor);
 int64_t real_wall_ns(struct proactor *proactor);
 int real_shutdown(struct proactor *proactor, int fd, int how);
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
-void real_cork(struct proactor *proactor, int fd, bool corked);
-void real_bound_unsent(struct proactor *proactor, int fd, unsigned length_max);
+void real_set_tcp_option(struct proactor *proactor, int fd, int option, int value);
 void real_work(struct proactor *proactor, struct op *op);
 
 /* Completes what the pool finished; for when pool_event_fd() is readable. */

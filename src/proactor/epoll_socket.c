@@ -29,7 +29,6 @@
 
 enum {
 	LOAN_COUNT_DEFAULT = 64,
-	LOANS_KEPT_MAX = LOAN_COUNT_DEFAULT,
 	ACCEPTS_PER_BATCH = 64,
 	BATCHES_KEPT_MAX = 4,
 	SENDS_PER_TURN = 4,
@@ -52,7 +51,7 @@ void epoll_loans_init(struct epoll_proactor *epoll, const struct proactor_option
 		length = PROACTOR_LOAN_LENGTH_MAX;
 	epoll->loan_count_max =
 		options->receive_buffer_count ? options->receive_buffer_count : LOAN_COUNT_DEFAULT;
-	epoll->loans = (struct block_pool)BLOCK_POOL(length, LOANS_KEPT_MAX);
+	epoll->loans = (struct block_pool)BLOCK_POOL(length, epoll->loan_count_max);
 	epoll->accepts_per_batch = options->accept_singly ? 1 : ACCEPTS_PER_BATCH;
 	epoll->batches =
 		(struct block_pool)BLOCK_POOL(ACCEPTS_PER_BATCH * sizeof(int), BATCHES_KEPT_MAX);
@@ -207,7 +206,7 @@ static ssize_t send_vector(int fd, struct iovec *vector, unsigned count, int fla
 
 static ssize_t send_some(struct op *op)
 {
-	unsigned count = op->send.vector_count < IOV_MAX ? op->send.vector_count : IOV_MAX;
+	unsigned count = (unsigned)smaller(op->send.vector_count, IOV_MAX);
 	const struct iovec *beyond = op->send.vector + count;
 	bool more = op->send.more || count < op->send.vector_count;
 	ssize_t sent = send_vector(op->fd, op->send.vector, count,
@@ -241,7 +240,7 @@ static ssize_t sendfile_some(struct op *op, uint64_t length_max)
 	off_t offset = (off_t)(op->sendfile.offset + op->moved);
 	uint64_t rest = op->sendfile.length - op->moved;
 	ssize_t sent =
-		sendfile(op->fd, op->sendfile.file, &offset, (size_t)(smaller(rest, length_max)));
+		sendfile(op->fd, op->sendfile.file, &offset, (size_t)smaller(rest, length_max));
 
 	metrics_add(METRIC_SENDFILE_CALLS, 1);
 	if (sent < 0)

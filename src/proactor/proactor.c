@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/metrics.h"
+#include "base/smaller.h"
 #include "proactor/backend.h"
 #include "proactor/deadline.h"
 
@@ -77,16 +78,20 @@ int proactor_shutdown(struct proactor *proactor, int fd, int how)
 	return proactor->backend->shutdown(proactor, fd, how);
 }
 
-void proactor_cork(struct proactor *proactor, int fd, bool corked)
+static void set_tcp_option(struct proactor *proactor, int fd, int option, int value)
 {
-	if (proactor->backend->cork)
-		proactor->backend->cork(proactor, fd, corked);
+	if (proactor->backend->set_tcp_option)
+		proactor->backend->set_tcp_option(proactor, fd, option, value);
 }
 
-void proactor_bound_unsent(struct proactor *proactor, int fd, unsigned length_max)
+void proactor_cork(struct proactor *proactor, int fd, bool corked)
 {
-	if (proactor->backend->bound_unsent)
-		proactor->backend->bound_unsent(proactor, fd, length_max);
+	set_tcp_option(proactor, fd, TCP_CORK, corked);
+}
+
+void proactor_bound_unsent(struct proactor *proactor, int fd, int length_max)
+{
+	set_tcp_option(proactor, fd, TCP_NOTSENT_LOWAT, length_max);
 }
 
 bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length)
@@ -470,7 +475,7 @@ static uint64_t wait_ns(struct proactor *proactor, uint64_t wait_ns_max)
 		return wait_ns_max;
 	now_ns = proactor->backend->monotonic_ns(proactor); /* the done()s of this turn took time */
 	remaining_ns = due_ns > now_ns ? due_ns - now_ns : 0;
-	return remaining_ns < wait_ns_max ? remaining_ns : wait_ns_max;
+	return smaller(remaining_ns, wait_ns_max);
 }
 
 /* Only what was completed before: a done() that completes another op does not starve the rest. */
@@ -554,19 +559,11 @@ int real_shutdown(struct proactor *proactor, int fd, int how)
 	return shutdown(fd, how) < 0 ? -errno : 0;
 }
 
-/* Of a socket that is not TCP's it fails, and nothing is held back there. */
-void real_cork(struct proactor *proactor, int fd, bool corked)
-{
-	int value = corked;
-
-	(void)proactor;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
-}
-
-void real_bound_unsent(struct proactor *proactor, int fd, unsigned length_max)
+/* Of a socket that is not TCP's it fails, and nothing is to be set there. */
+void real_set_tcp_option(struct proactor *proactor, int fd, int option, int value)
 {
 	(void)proactor;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &length_max, sizeof(length_max));
+	(void)setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
 }
 
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)

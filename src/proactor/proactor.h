@@ -183,7 +183,7 @@ void proactor_cork(struct proactor *proactor, int fd, bool corked);
 /* TCP_NOTSENT_LOWAT (tcp_notsent_lowat in the kernel's networking/ip-sysctl.rst): the socket takes
  * about this many bytes that cannot leave yet; 0: what the system's setting says.  Harmless for one
  * that knows no such thing. */
-void proactor_bound_unsent(struct proactor *proactor, int fd, unsigned length_max);
+void proactor_bound_unsent(struct proactor *proactor, int fd, int length_max);
 
 /* Whether reading these bytes of a file (at least one) will not wait for a disk, as far as can be
  * found out; false also when nobody can tell.  Never waits itself. */

@@ -468,8 +468,7 @@ static const struct backend URING_BACKEND = {
 	.wall_ns = real_wall_ns,
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
-	.cork = real_cork,
-	.bound_unsent = real_bound_unsent,
+	.set_tcp_option = real_set_tcp_option,
 	.is_in_memory = uring_is_in_memory,
 	.work = real_work,
 };

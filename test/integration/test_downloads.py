@@ -25,12 +25,11 @@ def download(server, target, expected):
 
 
 def unsent_length(client):
-    """Of what the server's end of this connection holds; proc_net_tcp, tx_queue."""
+    """Of what the server's end of this connection holds."""
     ports = f":{client.socket.getpeername()[1]:04X}", f":{client.socket.getsockname()[1]:04X}"
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[1].endswith(ports[0]) and words[2].endswith(ports[1]):
-            return int(words[4].split(":")[0], 16)
+    for row in harness.tcp_sockets():
+        if row[1].endswith(ports[0]) and row[2].endswith(ports[1]):
+            return int(row[4].split(":")[0], 16)
     raise AssertionError("no such connection")
 
 

@@ -100,9 +100,7 @@ class Start(unittest.TestCase):
 
     def listening_sockets(self, port):
         """As /proc/PID/fd names them."""
-        rows = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
-        fields = [row.split() for row in rows]
-        return {f"socket:[{row[9]}]" for row in fields
+        return {f"socket:[{row[9]}]" for row in harness.tcp_sockets()
                 if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
 
     @unittest.skipUnless(BACKEND == "io_uring", "about io_uring being refused")
