@@ -50,11 +50,11 @@ struct stream {
 	uint8_t unsent_shift; /* log2 of the bound of what is unsent; 0: none */
 };
 
-/* How many bytes all streams of this process together leave with the kernel that it cannot send
- * yet, approximately; 0, the default: no bound.  It would take 2 MiB and more of every client that
- * hardly reads, and once all sockets hold what tcp_mem allows (tcp(7)) everybody's segments are
- * slow.  The more bodies are on their way, the less is left of the next; what was taken is not
- * taken back. */
+/* How many bytes the long bodies on their way in this process share: each, when it begins a send,
+ * leaves no more than its part with the kernel beyond what can be sent; 0, the default: no bound.
+ * The kernel would take 2 MiB and more of every client that hardly reads, and once all sockets hold
+ * what tcp_mem allows (tcp(7)) everybody's segments are slow.  Not a bound of the sum: what was
+ * taken when there were fewer is not taken back. */
 void stream_bound_unsent(uint64_t length_max);
 
 /* Takes the connected, non-blocking `fd`.  Nothing is received before stream_receive(). */
