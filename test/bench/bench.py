@@ -3,10 +3,10 @@
 All servers run, each on a port of its own and on the server's core; the load runs on the other.
 For each case they are asked by turns, round after round, every second round backwards, so that what
 the machine does meanwhile falls on all of them; and by several processes of each, one after the
-other, for one may be some percent faster than its twin as long as it lives.  A run during which the
-host of a virtual machine took time away is made again, and counts only if too few others do.  A
-server that answers a case with another status than is due has no row in it and a remark instead; a
-run with an error is a remark too.
+other, for one may be some percent faster than its twin as long as it lives.  Cores do not sleep
+meanwhile; a run during which the host of a virtual machine took time away all the same is made
+again, and counts only if too few others do.  A server that answers a case with another status than
+is due has no row in it and a remark instead; a run with an error is a remark too.
 """
 
 import argparse
@@ -37,8 +37,9 @@ REPEATING_SECONDS_MAX = 300
 
 
 class Course:
-    def __init__(self, options):
+    def __init__(self, options, cores):
         self.options = options
+        self.cores = cores
         self.runs = []
         self.notes = {}
         self.failed = False
@@ -245,7 +246,7 @@ class Course:
     def run(self):
         for case in self.cases:
             print(f"{case.name} ...", flush=True)
-            self.calm_runs.seconds_left = REPEATING_SECONDS_MAX / len(self.cases)
+            self.calm_runs.seconds_left += REPEATING_SECONDS_MAX / len(self.cases)
             try:
                 getattr(self, case.kind)(case)
             except measure.LoadFailed as error:
@@ -261,6 +262,7 @@ class Course:
             "kernel": platform.release(),
             "processor": _processor(),
             "cores": f"server on {self.options.cpus[0]}, load on {self.options.cpus[1]}",
+            "idle cores": str(self.cores),
             "congestion control": CONGESTION_CONTROL,
             "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
                       f"elsewhere {max(3, self.pairs // 4)}",
@@ -318,7 +320,7 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     begin = time.monotonic()
-    with Course(options) as course:
+    with measure.AwakeCores() as cores, Course(options, cores) as course:
         course.load_before = os.getloadavg()[0]
         course.run()
         course.write()

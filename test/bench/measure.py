@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -133,6 +134,35 @@ def measure(load, server, case, seconds, options=()):
         "unsent": result["unsent"],
         **{f"{name}_us": value for name, value in result["latency_us"].items()},
     }
+
+
+class AwakeCores:
+    """As long as the block lasts, cores with nothing to do spin rather than sleep, by the kernel's
+    PM QoS (Documentation/power/pm_qos_interface.rst).  A virtual machine's core that sleeps is
+    given to others, and waking it takes its host's time: in the run of whoever waits for it, and
+    of whoever wakes it.  Without leave for that the cores sleep, and str() says why."""
+
+    def __init__(self, path="/dev/cpu_dma_latency"):
+        self.path = path
+        self.request = None
+        self.refusal = "not asked yet"
+
+    def __enter__(self):
+        try:
+            self.request = open(self.path, "wb", buffering=0)
+            self.request.write(struct.pack("i", 0))  # microseconds that waking may take
+        except OSError as error:
+            self.refusal = str(error)
+            self.__exit__()
+        return self
+
+    def __exit__(self, *error):
+        if self.request:
+            self.request.close()
+            self.request = None
+
+    def __str__(self):
+        return "spin (PM QoS)" if self.request else f"sleep ({self.refusal})"
 
 
 # One tick of the clock in a run of 0.4 s is 0.025; a host that others use takes up to 0.3 for

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -95,6 +96,19 @@ class Calm(unittest.TestCase):
         stolen = measure.stolen_seconds(cpus)
         self.assertEqual(len(stolen), len(cpus))
         self.assertGreaterEqual(min(stolen), 0)
+
+
+class Awake(unittest.TestCase):
+    def test_no_microsecond_is_asked_for_as_long_as_the_block_lasts(self):
+        with tempfile.NamedTemporaryFile() as device:
+            with measure.AwakeCores(device.name) as cores:
+                self.assertEqual(device.read(), bytes(4))
+                self.assertEqual(str(cores), "spin (PM QoS)")
+            self.assertIsNone(cores.request)
+
+    def test_a_refusal_is_told_and_ends_nothing(self):
+        with measure.AwakeCores("/nowhere/cpu_dma_latency") as cores:
+            self.assertIn("No such file", str(cores))
 
 
 class Targets(unittest.TestCase):
