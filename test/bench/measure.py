@@ -176,7 +176,7 @@ class CalmRuns:
     after a pause, and the least disturbed run counts, whatever its figures; as long as there are
     `seconds_left` for that."""
 
-    def __init__(self, make_run, pause=2.0):
+    def __init__(self, make_run, pause=0.5):
         self.make_run = make_run
         self.seconds_left = 0.0
         self.pause = pause
