@@ -52,6 +52,7 @@ struct proactor {
 	struct list completed;       /* ops whose done() is due */
 	struct list timeouts;        /* OP_TIMEOUT, the next due first */
 	struct list deadline_queues; /* of deadline.h */
+	uint64_t none_due_before_ns; /* no deadline; UINT64_MAX: none runs */
 	struct list wakes;           /* OP_WAKE ops waiting */
 	struct pool *pool;           /* also the way in for other threads */
 	size_t active_count;

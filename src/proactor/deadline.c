@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/smaller.h"
 #include "proactor/backend.h"
 
 void deadline_queue_open(struct deadline_queue *queue, struct proactor *proactor,
@@ -32,7 +33,8 @@ void deadline_start(
 	list_remove(&deadline->node);
 	if (queue->duration_ns == 0)
 		return;
-	deadline->due_ns = proactor_now_ns(proactor) + queue->duration_ns;
+	deadline->due_ns = proactor->now_ns + queue->duration_ns;
+	proactor->none_due_before_ns = smaller(proactor->none_due_before_ns, deadline->due_ns);
 	list_append(&queue->waiting, &deadline->node);
 }
 
@@ -48,15 +50,15 @@ static struct deadline *first_of(const struct deadline_queue *queue)
 	return node ? container_of(node, struct deadline, node) : NULL;
 }
 
-uint64_t deadlines_next_ns(const struct proactor *proactor)
+static uint64_t first_due_ns(const struct proactor *proactor)
 {
 	uint64_t next_ns = UINT64_MAX;
 
 	list_for_each (node, &proactor->deadline_queues) {
 		struct deadline *first = first_of(container_of(node, struct deadline_queue, node));
 
-		if (first && first->due_ns < next_ns)
-			next_ns = first->due_ns;
+		if (first)
+			next_ns = smaller(next_ns, first->due_ns);
 	}
 	return next_ns;
 }
@@ -75,6 +77,9 @@ static void expire_queue(struct proactor *proactor, struct deadline_queue *queue
 
 void deadlines_expire(struct proactor *proactor)
 {
+	if (proactor->now_ns < proactor->none_due_before_ns)
+		return;
 	list_for_each (node, &proactor->deadline_queues)
 		expire_queue(proactor, container_of(node, struct deadline_queue, node));
+	proactor->none_due_before_ns = first_due_ns(proactor);
 }

@@ -1,7 +1,8 @@
 /* Deadlines of a fixed duration, cheap enough for one per connection and request.
  *
  * All deadlines of one queue last equally long, so that they expire in the order they were started:
- * starting is an append, stopping an unlink, and the loop looks at the first of each queue. */
+ * starting is an append, stopping an unlink, and the first of each queue is the next.  The loop
+ * looks at them only when one of all that were started may be due; mostly it was stopped since. */
 #ifndef RINGLET_PROACTOR_DEADLINE_H
 #define RINGLET_PROACTOR_DEADLINE_H
 
@@ -46,8 +47,7 @@ static inline bool deadline_is_running(const struct deadline *deadline)
 	return list_is_linked(&deadline->node);
 }
 
-/* Private to proactor.c: when the next one is due (UINT64_MAX: none), and running those due. */
-uint64_t deadlines_next_ns(const struct proactor *proactor);
+/* Private to proactor.c: runs those due. */
 void deadlines_expire(struct proactor *proactor);
 
 #endif

@@ -21,6 +21,7 @@ int proactor_init(struct proactor *proactor, const struct backend *backend, unsi
 	list_init(&proactor->completed);
 	list_init(&proactor->timeouts);
 	list_init(&proactor->deadline_queues);
+	proactor->none_due_before_ns = UINT64_MAX;
 	list_init(&proactor->wakes);
 	proactor->now_ns = backend->monotonic_ns(proactor);
 	proactor->wall_ns = backend->wall_ns(proactor);
@@ -464,7 +465,7 @@ static void complete_woken(struct proactor *proactor)
 static uint64_t wait_ns(struct proactor *proactor, uint64_t wait_ns_max)
 {
 	struct list_node *timeout = list_first(&proactor->timeouts);
-	uint64_t due_ns = deadlines_next_ns(proactor);
+	uint64_t due_ns = proactor->none_due_before_ns;
 	uint64_t now_ns, remaining_ns;
 
 	if (!list_is_empty(&proactor->completed))
