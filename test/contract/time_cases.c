@@ -93,6 +93,29 @@ static void test_deadlines_expire_in_order_and_not_when_stopped(void **state)
 	deadline_queue_close(&never);
 }
 
+static void test_a_stopped_deadline_does_not_keep_the_loop_awake(void **state)
+{
+	struct fixture *fixture = *state;
+	struct deadline_queue quick, slow;
+	struct deadline stopped, deadline;
+	unsigned turns = 0;
+
+	expired_count = 0;
+	deadline_queue_open(&quick, fixture->proactor, MILLISECOND_NS, note_expired);
+	deadline_queue_open(&slow, fixture->proactor, 20 * MILLISECOND_NS, note_expired);
+	deadline_init(&stopped);
+	deadline_init(&deadline);
+	deadline_start(&stopped, &quick, fixture->proactor);
+	deadline_start(&deadline, &slow, fixture->proactor);
+	deadline_stop(&stopped);
+	turn_until (fixture, expired_count > 0)
+		turns++;
+	assert_ptr_equal(expired[0], &deadline);
+	assert_in_range(turns, 1, 9);
+	deadline_queue_close(&quick);
+	deadline_queue_close(&slow);
+}
+
 static void test_a_deadline_started_anew_counts_from_then(void **state)
 {
 	struct fixture *fixture = *state;
@@ -492,6 +515,7 @@ int run_time_cases(void)
 		contract_case(test_timeouts_end_in_order_of_their_time),
 		contract_case(test_waiting_lasts_until_the_next_timeout),
 		contract_case(test_deadlines_expire_in_order_and_not_when_stopped),
+		contract_case(test_a_stopped_deadline_does_not_keep_the_loop_awake),
 		contract_case(test_a_deadline_started_anew_counts_from_then),
 		contract_case(test_a_wake_from_another_thread_ends_the_waiting),
 		contract_case(test_a_wake_before_its_await_is_kept),
