@@ -37,9 +37,9 @@ REPEATING_SECONDS_MAX = 300
 
 
 class Course:
-    def __init__(self, options, cores):
+    def __init__(self, options, idle_cores):
         self.options = options
-        self.cores = cores
+        self.idle_cores = idle_cores
         self.runs = []
         self.notes = {}
         self.failed = False
@@ -264,9 +264,10 @@ class Course:
             "kernel": platform.release(),
             "processor": _processor(),
             "cores": f"server on {self.options.cpus[0]}, load on {self.options.cpus[1]}",
-            "idle cores": str(self.cores),
+            "idle cores": self.idle_cores,
             "congestion control": CONGESTION_CONTROL,
             "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
+                      f"of latencies {max(3, self.pairs // 2)} longer ones, "
                       f"elsewhere {max(3, self.pairs // 4)}",
             "processes": f"a new one of each server for every {ROUNDS_OF_A_PROCESS} rounds",
             "the host": str(self.calm_runs),
@@ -322,7 +323,7 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     begin = time.monotonic()
-    with measure.AwakeCores() as cores, Course(options, cores) as course:
+    with measure.awake_cores() as idle_cores, Course(options, idle_cores) as course:
         course.load_before = os.getloadavg()[0]
         course.run()
         course.write()

@@ -6,6 +6,7 @@ else runs on the server's core, and a server that is asked for nothing takes non
 machine it also holds what the host gave to others meanwhile, which proc_stat(5) tells as `steal`.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -136,33 +137,20 @@ def measure(load, server, case, seconds, options=()):
     }
 
 
-class AwakeCores:
+@contextlib.contextmanager
+def awake_cores(path="/dev/cpu_dma_latency"):
     """As long as the block lasts, cores with nothing to do spin rather than sleep, by the kernel's
     PM QoS (Documentation/power/pm_qos_interface.rst).  A virtual machine's core that sleeps is
     given to others, and waking it takes its host's time: in the run of whoever waits for it, and
-    of whoever wakes it.  Without leave for that the cores sleep, and str() says why."""
-
-    def __init__(self, path="/dev/cpu_dma_latency"):
-        self.path = path
-        self.request = None
-        self.refusal = "not asked yet"
-
-    def __enter__(self):
+    of whoever wakes it.  Yields what idle cores do: without leave for that they sleep, and why."""
+    with contextlib.ExitStack() as held:
         try:
-            self.request = open(self.path, "wb", buffering=0)
-            self.request.write(struct.pack("i", 0))  # microseconds that waking may take
+            request = held.enter_context(open(path, "wb", buffering=0))
+            request.write(struct.pack("i", 0))  # microseconds that waking may take
+            manner = "spin (PM QoS)"
         except OSError as error:
-            self.refusal = str(error)
-            self.__exit__()
-        return self
-
-    def __exit__(self, *error):
-        if self.request:
-            self.request.close()
-            self.request = None
-
-    def __str__(self):
-        return "spin (PM QoS)" if self.request else f"sleep ({self.refusal})"
+            manner = f"sleep ({error})"
+        yield manner
 
 
 # One tick of the clock in a run of 0.4 s is 0.025; a host that others use takes up to 0.3 for

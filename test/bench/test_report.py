@@ -99,16 +99,23 @@ class Calm(unittest.TestCase):
 
 
 class Awake(unittest.TestCase):
+    @staticmethod
+    def open_count(path):
+        return sum(os.path.realpath(f"/proc/self/fd/{fd}") == path
+                   for fd in os.listdir("/proc/self/fd"))
+
     def test_no_microsecond_is_asked_for_as_long_as_the_block_lasts(self):
         with tempfile.NamedTemporaryFile() as device:
-            with measure.AwakeCores(device.name) as cores:
+            path = os.path.realpath(device.name)
+            with measure.awake_cores(device.name) as manner:
                 self.assertEqual(device.read(), bytes(4))
-                self.assertEqual(str(cores), "spin (PM QoS)")
-            self.assertIsNone(cores.request)
+                self.assertEqual(manner, "spin (PM QoS)")
+                self.assertEqual(self.open_count(path), 2)
+            self.assertEqual(self.open_count(path), 1)
 
     def test_a_refusal_is_told_and_ends_nothing(self):
-        with measure.AwakeCores("/nowhere/cpu_dma_latency") as cores:
-            self.assertIn("No such file", str(cores))
+        with measure.awake_cores("/nowhere/cpu_dma_latency") as manner:
+            self.assertIn("No such file", manner)
 
 
 class Targets(unittest.TestCase):
