@@ -58,6 +58,7 @@ struct proactor {
 	size_t active_count;
 	uint64_t now_ns;
 	int64_t wall_ns;
+	uint64_t wall_due_ns; /* when the time of day is to be read anew */
 	bool stopping;
 };
 

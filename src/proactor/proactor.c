@@ -15,6 +15,21 @@
 #include "proactor/backend.h"
 #include "proactor/deadline.h"
 
+/* The time of day, which may be set, is read every 100 ms and follows the other clock meanwhile. */
+enum { WALL_AGE_NS_MAX = 100 * 1000 * 1000 };
+
+static void read_clocks(struct proactor *proactor)
+{
+	uint64_t now_ns = proactor->backend->monotonic_ns(proactor);
+
+	proactor->wall_ns += (int64_t)(now_ns - proactor->now_ns);
+	proactor->now_ns = now_ns;
+	if (now_ns >= proactor->wall_due_ns) {
+		proactor->wall_ns = proactor->backend->wall_ns(proactor);
+		proactor->wall_due_ns = now_ns + WALL_AGE_NS_MAX;
+	}
+}
+
 int proactor_init(struct proactor *proactor, const struct backend *backend, unsigned thread_count)
 {
 	*proactor = (struct proactor){ .backend = backend };
@@ -23,8 +38,7 @@ int proactor_init(struct proactor *proactor, const struct backend *backend, unsi
 	list_init(&proactor->deadline_queues);
 	proactor->none_due_before_ns = UINT64_MAX;
 	list_init(&proactor->wakes);
-	proactor->now_ns = backend->monotonic_ns(proactor);
-	proactor->wall_ns = backend->wall_ns(proactor);
+	read_clocks(proactor);
 	return pool_open(&proactor->pool, thread_count > 0 ? thread_count : 4);
 }
 
@@ -462,11 +476,12 @@ static void complete_woken(struct proactor *proactor)
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
+/* From the beginning of this turn, which is over soon: what is due may be late by its length. */
 static uint64_t wait_ns(struct proactor *proactor, uint64_t wait_ns_max)
 {
 	struct list_node *timeout = list_first(&proactor->timeouts);
 	uint64_t due_ns = proactor->none_due_before_ns;
-	uint64_t now_ns, remaining_ns;
+	uint64_t remaining_ns;
 
 	if (!list_is_empty(&proactor->completed))
 		return 0;
@@ -474,8 +489,7 @@ static uint64_t wait_ns(struct proactor *proactor, uint64_t wait_ns_max)
 		due_ns = op_of(timeout)->timeout.due_ns;
 	if (due_ns == UINT64_MAX)
 		return wait_ns_max;
-	now_ns = proactor->backend->monotonic_ns(proactor); /* the done()s of this turn took time */
-	remaining_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	remaining_ns = due_ns > proactor->now_ns ? due_ns - proactor->now_ns : 0;
 	return smaller(remaining_ns, wait_ns_max);
 }
 
@@ -497,8 +511,7 @@ int proactor_turn(struct proactor *proactor, uint64_t wait_ns_max)
 	if (r < 0)
 		return r;
 	metrics_add(METRIC_TURNS, 1);
-	proactor->now_ns = proactor->backend->monotonic_ns(proactor);
-	proactor->wall_ns = proactor->backend->wall_ns(proactor);
+	read_clocks(proactor);
 	complete_woken(proactor);
 	expire_timeouts(proactor);
 	finish_completed(proactor);

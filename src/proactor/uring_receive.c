@@ -1,8 +1,9 @@
 /* Receiving: one multishot request per socket, into buffers that all sockets share.
  *
- * The first receive of a socket is a single one, and what follows is armed an enter later than it
- * could be: a connection that is over after one answer has no multishot then that would have to be
- * cancelled.
+ * What a client sends at once is there when its connection is seen.  Therefore the first receive of
+ * a socket is tried by a call, which spares an enter and a turn, and only then becomes a request: a
+ * single one, and what follows is armed an enter later than it could be.  A connection that is over
+ * after one answer has no multishot then that would have to be cancelled.
  *
  * The kernel takes a buffer when there are bytes to put into it, so that idle connections hold
  * none.  A completion is lent to the receive op that waits, and the buffer goes back to the kernel
@@ -124,6 +125,35 @@ static void wait_for_bytes(struct uring *uring, struct record *record)
 		arm(uring, record);
 }
 
+static int64_t receive_now(struct uring *uring, struct record *record, struct spill *spill)
+{
+	ssize_t length = recv(record->fd, spill->bytes, uring->buffers.length, MSG_DONTWAIT);
+
+	return length < 0 ? -errno : length;
+}
+
+/* False: there is nothing yet.  Nor is more of a burst of connections taken than blocks are kept:
+ * the rest waits for the ring's buffers. */
+static bool receive_at_once(struct uring *uring, struct record *record, struct op *op)
+{
+	struct block_pool *blocks = &uring->spill_blocks;
+	bool is_room = blocks->taken_count < blocks->kept_max;
+	struct spill *spill = is_room ? block_pool_take(blocks) : NULL;
+	int64_t result = spill ? receive_now(uring, record, spill) : -EAGAIN;
+
+	if (result > 0) {
+		record->begun = true;
+		lend(uring, op, spill->bytes, (size_t)result);
+		return true;
+	}
+	if (spill)
+		block_pool_return(blocks, spill);
+	if (result == -EAGAIN || result == -EINTR)
+		return false;
+	op_complete(&uring->proactor, op, result);
+	return true;
+}
+
 void receive_submit(struct uring *uring, struct op *op)
 {
 	struct record *record = record_get(uring, op->fd);
@@ -138,7 +168,7 @@ void receive_submit(struct uring *uring, struct op *op)
 	} else if (record->error) {
 		op_complete(&uring->proactor, op, record->error);
 		record->error = 0;
-	} else {
+	} else if (record->begun || !receive_at_once(uring, record, op)) {
 		record->op = op;
 		wait_for_bytes(uring, record);
 	}

@@ -345,6 +345,59 @@ static size_t read_pattern(int fd, size_t position)
 
 /* --- receiving ---------------------------------------------------------------------------- */
 
+/* The request of a connection is mostly there when the connection is. */
+static void test_what_is_there_already_is_received_without_an_enter(void **state)
+{
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	uint64_t enters = counted(METRIC_ENTERS);
+	char bytes[16];
+	struct call receive;
+	int pair[2];
+
+	(void)state;
+	make_pair(pair);
+	call_init(&receive);
+	receive.bytes = bytes;
+	write_pattern(pair[1], 0, 8);
+	proactor_receive(proactor, &receive.op, pair[0]);
+	assert_int_equal(finish(proactor, &receive), 8);
+	assert_int_equal(counted(METRIC_ENTERS), enters);
+	proactor_receive(proactor, &receive.op, pair[0]);
+	write_pattern(pair[1], 8, 8);
+	assert_int_equal(finish(proactor, &receive), 8);
+	assert_pattern(bytes, 0, 16);
+	assert_int_equal(uring_of(proactor)->spill_blocks.taken_count, 0);
+	close_by_op(proactor, pair[0]);
+	close(pair[1]);
+	proactor_free(proactor);
+}
+
+/* Of a burst only so many as there are blocks kept; the others wait for the ring's buffers. */
+static void test_a_burst_is_received_in_bounded_memory(void **state)
+{
+	enum { COUNT = 80 };
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	const struct block_pool *blocks = &uring_of(proactor)->spill_blocks;
+	struct call receives[COUNT];
+	int pairs[COUNT][2];
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		make_pair(pairs[i]);
+		call_init(&receives[i]);
+		write_pattern(pairs[i][1], 0, 8);
+		proactor_receive(proactor, &receives[i].op, pairs[i][0]);
+	}
+	assert_int_equal(blocks->taken_count, blocks->kept_max);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(finish(proactor, &receives[i]), 8);
+		close_by_op(proactor, pairs[i][0]);
+		close(pairs[i][1]);
+	}
+	assert_int_equal(blocks->taken_count, 0);
+	proactor_free(proactor);
+}
+
 static void test_bytes_that_nobody_waits_for_are_spilled_in_order(void **state)
 {
 	enum { LENGTH = 6400 };
@@ -1094,6 +1147,8 @@ int main(void)
 		cmocka_unit_test(test_pipes_are_bounded_and_used_again),
 		cmocka_unit_test(test_a_returned_pipe_is_empty),
 		cmocka_unit_test(test_a_pipe_that_cannot_be_emptied_is_closed),
+		cmocka_unit_test(test_what_is_there_already_is_received_without_an_enter),
+		cmocka_unit_test(test_a_burst_is_received_in_bounded_memory),
 		cmocka_unit_test(test_bytes_that_nobody_waits_for_are_spilled_in_order),
 		cmocka_unit_test(test_a_flood_while_nobody_waits_stays_with_the_kernel),
 		cmocka_unit_test(test_a_shortage_of_buffers_loses_no_connection),
