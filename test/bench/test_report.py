@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -96,6 +99,27 @@ class Calm(unittest.TestCase):
         stolen = measure.stolen_seconds(cpus)
         self.assertEqual(len(stolen), len(cpus))
         self.assertGreaterEqual(min(stolen), 0)
+
+
+class CpuTime(unittest.TestCase):
+    def test_it_holds_all_of_a_process_also_threads_that_ended(self):
+        thread = threading.Thread(target=lambda: sum(range(1000000)))
+        thread.start()
+        thread.join()
+        before = time.process_time()
+        told = measure.cpu_seconds([os.getpid()])
+        self.assertGreaterEqual(told, before)
+        self.assertLessEqual(told, time.process_time())
+
+    def test_several_processes_are_added_up(self):
+        own = os.getpid()
+        with subprocess.Popen([sys.executable, "-c", "print(); input()"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as other:
+            other.stdout.readline()
+            sum_of_each = measure.cpu_seconds([own]) + measure.cpu_seconds([other.pid])
+            self.assertGreaterEqual(measure.cpu_seconds([own, other.pid]), sum_of_each)
+            self.assertGreater(measure.cpu_seconds([other.pid]), 0.001)
+            other.stdin.write(b"\n")
 
 
 class Awake(unittest.TestCase):
