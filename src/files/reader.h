@@ -9,7 +9,7 @@
 
 /* A reader's memory, whatever the length of its file: a client that does not read its response
  * costs no more. */
-enum { READER_BUFFER_LENGTH = 524288 };
+enum { READER_BUFFER_LENGTH = 262144 };
 
 /* These ranges of a content with a descriptor, one after the other; the source holds it until its
  * last read after release() has ended.  A file that has become shorter ends the body with -ENODATA;

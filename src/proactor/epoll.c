@@ -204,7 +204,7 @@ static void backend_cancel(struct proactor *proactor, struct op *op)
 
 	if (op->kind == OP_ACCEPT)
 		epoll_descriptor_find(&epoll->descriptors, op->fd)->readable = true;
-	if (is_on_socket || pool_withdraw(proactor->pool, op))
+	if (is_on_socket || epoll_waits_for_turn(op) || pool_withdraw(proactor->pool, op))
 		op_complete(proactor, op, -ECANCELED);
 }
 
@@ -283,11 +283,13 @@ static int backend_wait(struct proactor *proactor, uint64_t wait_ns_max)
 
 	if (!may_skip_wait(epoll)) {
 		register_descriptors(epoll);
-		if (!list_is_empty(&epoll->ready) || !list_is_empty(&proactor->completed))
+		if (!list_is_empty(&epoll->ready) || !list_is_empty(&epoll->reads) ||
+			!list_is_empty(&proactor->completed))
 			wait_ns_max = 0;
 		r = handle_events(epoll, wait_ns_max);
 	}
 	try_ready(epoll);
+	epoll_share_turn(epoll);
 	return r;
 }
 
@@ -353,6 +355,7 @@ int epoll_open(struct proactor **proactor, const struct proactor_options *option
 	}
 	list_init(&epoll->unregistered);
 	list_init(&epoll->ready);
+	list_init(&epoll->reads);
 	epoll_loans_init(epoll, options);
 	epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = epoll->epoll_fd < 0 ? -errno : watch_pool(epoll);

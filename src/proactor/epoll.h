@@ -34,6 +34,8 @@ struct epoll_proactor {
 	struct epoll_descriptor_table descriptors;
 	struct list unregistered; /* descriptors whose first op has parked since the last wait */
 	struct list ready;        /* ops to be tried in the next turn, in this order */
+	struct list reads;        /* those that want a share of a turn, in this order */
+	uint64_t read_share;      /* bytes that may still be read in this turn */
 	struct block_pool loans;  /* of receives: loan_count_max at a time */
 	size_t loan_count_max;
 	struct block_pool batches; /* of accepted descriptors */
@@ -80,6 +82,12 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 
 /* Queues an open, stat, read, write, fsync, rename or unlink on the pool. */
 void epoll_submit_file(struct proactor *proactor, struct op *op);
+
+/* A turn begins: reads that waited for it. */
+void epoll_share_turn(struct epoll_proactor *epoll);
+
+/* Whether the op waits for that: nobody is at work on it. */
+bool epoll_waits_for_turn(const struct op *op);
 
 bool epoll_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length);
 

@@ -1,7 +1,8 @@
 /* File operations of the epoll backend: a thread of the pool makes the system call, since a disk
  * has no readiness to wait for.  Before that, a short read or an open is tried in a way that never
  * waits for a disk: what the kernel has in memory costs less than waking a thread.  What is asked
- * of an open file by fstat(2) always is in memory.
+ * of an open file by fstat(2) always is in memory.  What is read in a turn is bounded, so that it
+ * is sent before it falls out of the processor's caches.
  *
  * The run functions run on those threads and touch nothing but their op: no metrics, no lists.
  * Interrupted calls are repeated although the threads block every signal, because a debugger or a
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/smaller.h"
 #include "proactor/epoll.h"
 
 /* The result of a call that reports errors in errno; repeats the call while it is interrupted. */
@@ -104,7 +106,7 @@ static pool_run_fn *const run_functions[] = {
 /* --- in the loop's thread ----------------------------------------------------------------- */
 
 /* A longer copy would hold up the loop; a reader asks for so much at once (files/reader.h). */
-enum { CACHED_READ_LENGTH_MAX = 1 << 19 };
+enum { CACHED_READ_LENGTH_MAX = 1 << 18 };
 
 /* An open of a FIFO waits unless its owner rules that out. */
 static int64_t open_cached(const struct op *op)
@@ -145,21 +147,66 @@ static void stat_now(struct proactor *proactor, struct op *op)
 	op_complete(proactor, op, uninterrupted(fstat(op->fd, op->stat.stat)));
 }
 
-void epoll_submit_file(struct proactor *proactor, struct op *op)
+static void try_or_hand_over(struct proactor *proactor, struct op *op)
 {
 	int r;
 
-	if (op->kind == OP_STAT) {
-		stat_now(proactor, op);
-		return;
-	}
-	if (op->kind == OP_READ && !op_take_memory(proactor, op))
-		return;
 	if (try_cached(proactor, op))
 		return;
 	r = pool_submit(proactor->pool, op, run_functions[op->kind]);
 	if (r < 0)
 		op_complete(proactor, op, r);
+}
+
+/* --- reads, by turns ---------------------------------------------------------------------- */
+
+enum { READ_SHARE = 256 * 1024 };
+
+/* What op->step says of a read. */
+enum { STEP_BEGUN, STEP_QUEUED };
+
+static void read_now(struct epoll_proactor *epoll, struct op *op)
+{
+	op->step = STEP_BEGUN;
+	epoll->read_share -= smaller(op->read.length, epoll->read_share);
+	if (op_take_memory(&epoll->proactor, op))
+		try_or_hand_over(&epoll->proactor, op);
+}
+
+static void read_by_turns(struct epoll_proactor *epoll, struct op *op)
+{
+	if (epoll->read_share > 0) {
+		read_now(epoll, op);
+		return;
+	}
+	op->step = STEP_QUEUED;
+	list_append(&epoll->reads, &op->node);
+}
+
+void epoll_share_turn(struct epoll_proactor *epoll)
+{
+	struct list_node *node;
+
+	epoll->read_share = READ_SHARE;
+	while (epoll->read_share > 0 && (node = list_take_first(&epoll->reads)))
+		read_now(epoll, container_of(node, struct op, node));
+}
+
+bool epoll_waits_for_turn(const struct op *op)
+{
+	return op->kind == OP_READ && op->step == STEP_QUEUED;
+}
+
+/* --- the calls of the vtable -------------------------------------------------------------- */
+
+void epoll_submit_file(struct proactor *proactor, struct op *op)
+{
+	if (op->kind == OP_STAT)
+		stat_now(proactor, op);
+	else if (op->kind == OP_READ)
+		read_by_turns(epoll_proactor_of(proactor), op);
+	else
+		try_or_hand_over(proactor, op);
 }
 
 /* Descriptors are closed, and their numbers given to other files, at any time: nothing is believed

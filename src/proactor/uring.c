@@ -198,7 +198,7 @@ static void stat_submit(struct uring *uring, struct op *op)
 /* What reads and inline sendfiles may move together before everybody else has a turn: about 2 ms.
  * A read counts for more, so that what it brought is sent before it falls out of the processor's
  * caches. */
-enum { TURN_LENGTH_MAX = 16 * 1024 * 1024, READ_WEIGHT = 16 };
+enum { TURN_LENGTH_MAX = 16 * 1024 * 1024, READ_WEIGHT = 64 };
 
 void uring_queue(struct op *op, struct list *list)
 {

@@ -413,6 +413,49 @@ static void test_long_sendfile_yields_to_others(void **state)
 	proactor_free(proactor);
 }
 
+enum { READ_COUNT = 20, READ_LENGTH = 128 * 1024 };
+
+static int begun_count;
+
+static void *take_memory(struct op *op)
+{
+	static char bytes[READ_LENGTH]; /* nobody looks into it */
+
+	(void)op;
+	begun_count++;
+	return bytes;
+}
+
+/* Many together would hold up the loop, and what they brought would leave the processor's caches
+ * before it is sent. */
+static void test_share_of_reads_begins_in_each_turn(void **state)
+{
+	const int share = 256 * 1024 / READ_LENGTH;
+	struct proactor *proactor = open_default();
+	struct observed reads[READ_COUNT], *last = &reads[READ_COUNT - 1];
+	auto_fd file = memfd_create("file", MFD_CLOEXEC);
+
+	(void)state;
+	begun_count = 0;
+	assert_int_equal(ftruncate(file, READ_LENGTH), 0);
+	for (int i = 0; i < READ_COUNT; i++) {
+		observed_init(&reads[i]);
+		proactor_read_into(proactor, &reads[i].op, file, take_memory, READ_LENGTH, 0);
+	}
+	proactor_cancel(proactor, &last->op);
+	while (reads[READ_COUNT - 2].done_count == 0) {
+		int before = begun_count;
+
+		assert_int_equal(proactor_turn(proactor, 0), 0);
+		assert_in_range(begun_count - before, 0, share);
+	}
+	assert_int_equal(begun_count, READ_COUNT - 1);
+	assert_int_equal(last->result, -ECANCELED);
+	for (int i = 0; i < READ_COUNT - 1; i++)
+		assert_int_equal(reads[i].result, READ_LENGTH);
+	proactor_free(proactor);
+}
+
 static void test_sendfile_to_a_peer_that_is_gone_raises_no_signal(void **state)
 {
 	struct proactor *proactor = open_default();
@@ -595,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_closed_descriptor_with_a_duplicate_makes_no_events),
 		cmocka_unit_test(test_receives_beyond_the_loans_come_in_later_turns),
 		cmocka_unit_test(test_long_sendfile_yields_to_others),
+		cmocka_unit_test(test_share_of_reads_begins_in_each_turn),
 		cmocka_unit_test(test_sendfile_to_a_peer_that_is_gone_raises_no_signal),
 		cmocka_unit_test(test_poll_sees_what_is_still_there_though_its_edge_has_passed),
 		cmocka_unit_test(test_two_polls_of_one_descriptor_each_get_their_event),
