@@ -71,6 +71,7 @@ need_for_testing() {
 	need strace has_command strace
 	need valgrind has_command valgrind
 	need nginx-light has_daemon nginx
+	need caddy has_command caddy
 	need openssl has_command openssl
 	need chromium has_command chromium
 	need chromium-driver has_command chromedriver
