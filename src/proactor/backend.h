@@ -62,6 +62,10 @@ struct proactor {
 	bool stopping;
 };
 
+/* Bytes of reads that a turn begins: what was read is sent before it falls out of the processor's
+ * caches, and everybody else has a turn. */
+enum { TURN_READ_LENGTH_MAX = 256 * 1024 };
+
 /* The members above; called first by a backend's constructor.  0 or a negative errno. */
 int proactor_init(struct proactor *proactor, const struct backend *backend, unsigned thread_count);
 

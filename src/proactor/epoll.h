@@ -80,10 +80,10 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 
 /* --- epoll_file.c ------------------------------------------------------------------------- */
 
-/* Queues an open, stat, read, write, fsync, rename or unlink on the pool. */
+/* Carries out an open, stat, read, write, fsync, rename or unlink, or queues it on the pool. */
 void epoll_submit_file(struct proactor *proactor, struct op *op);
 
-/* A turn begins: reads that waited for it. */
+/* A turn begins: its share of reads is first for those that waited for it. */
 void epoll_share_turn(struct epoll_proactor *epoll);
 
 /* Whether the op waits for that: nobody is at work on it. */

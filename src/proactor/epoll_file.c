@@ -1,8 +1,7 @@
 /* File operations of the epoll backend: a thread of the pool makes the system call, since a disk
  * has no readiness to wait for.  Before that, a short read or an open is tried in a way that never
  * waits for a disk: what the kernel has in memory costs less than waking a thread.  What is asked
- * of an open file by fstat(2) always is in memory.  What is read in a turn is bounded, so that it
- * is sent before it falls out of the processor's caches.
+ * of an open file by fstat(2) always is in memory.  Reads begin by turns.
  *
  * The run functions run on those threads and touch nothing but their op: no metrics, no lists.
  * Interrupted calls are repeated although the threads block every signal, because a debugger or a
@@ -160,8 +159,6 @@ static void try_or_hand_over(struct proactor *proactor, struct op *op)
 
 /* --- reads, by turns ---------------------------------------------------------------------- */
 
-enum { READ_SHARE = 256 * 1024 };
-
 /* What op->step says of a read. */
 enum { STEP_BEGUN, STEP_QUEUED };
 
@@ -187,7 +184,7 @@ void epoll_share_turn(struct epoll_proactor *epoll)
 {
 	struct list_node *node;
 
-	epoll->read_share = READ_SHARE;
+	epoll->read_share = TURN_READ_LENGTH_MAX;
 	while (epoll->read_share > 0 && (node = list_take_first(&epoll->reads)))
 		read_now(epoll, container_of(node, struct op, node));
 }

@@ -196,9 +196,11 @@ static void stat_submit(struct uring *uring, struct op *op)
 /* --- turns -------------------------------------------------------------------------------- */
 
 /* What reads and inline sendfiles may move together before everybody else has a turn: about 2 ms.
- * A read counts for more, so that what it brought is sent before it falls out of the processor's
- * caches. */
-enum { TURN_LENGTH_MAX = 16 * 1024 * 1024, READ_WEIGHT = 64 };
+ * A byte that is read counts for more. */
+enum {
+	TURN_LENGTH_MAX = 16 * 1024 * 1024,
+	READ_WEIGHT = TURN_LENGTH_MAX / TURN_READ_LENGTH_MAX,
+};
 
 void uring_queue(struct op *op, struct list *list)
 {

@@ -41,6 +41,26 @@ static void test_timeouts_end_in_order_of_their_time(void **state)
 	}
 }
 
+static int64_t time_of_day_ahead_ns(const struct fixture *fixture)
+{
+	return proactor_wall_ns(fixture->proactor) - (int64_t)proactor_now_ns(fixture->proactor);
+}
+
+static void test_time_of_day_goes_on_with_monotonic_time(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t ahead_ns = time_of_day_ahead_ns(fixture);
+	struct call timeout;
+
+	for (int i = 0; i < 4; i++) {
+		call_init(&timeout, fixture);
+		proactor_timeout(fixture->proactor, &timeout.op, 40 * MILLISECOND_NS);
+		assert_int_equal(finish(&timeout), -ETIME);
+		assert_true(llabs(time_of_day_ahead_ns(fixture) - ahead_ns) <
+			    (long long)(10 * MILLISECOND_NS));
+	}
+}
+
 static void test_waiting_lasts_until_the_next_timeout(void **state)
 {
 	struct fixture *fixture = *state;
@@ -513,6 +533,7 @@ int run_time_cases(void)
 	const struct CMUnitTest time_and_threads[] = {
 		contract_case(test_timeout_ends_no_earlier_than_asked),
 		contract_case(test_timeouts_end_in_order_of_their_time),
+		contract_case(test_time_of_day_goes_on_with_monotonic_time),
 		contract_case(test_waiting_lasts_until_the_next_timeout),
 		contract_case(test_deadlines_expire_in_order_and_not_when_stopped),
 		contract_case(test_a_stopped_deadline_does_not_keep_the_loop_awake),

@@ -430,7 +430,7 @@ static void *take_memory(struct op *op)
  * before it is sent. */
 static void test_share_of_reads_begins_in_each_turn(void **state)
 {
-	const int share = 256 * 1024 / READ_LENGTH;
+	const int share = TURN_READ_LENGTH_MAX / READ_LENGTH;
 	struct proactor *proactor = open_default();
 	struct observed reads[READ_COUNT], *last = &reads[READ_COUNT - 1];
 	auto_fd file = memfd_create("file", MFD_CLOEXEC);

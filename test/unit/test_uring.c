@@ -1050,7 +1050,7 @@ static void *take_memory(struct op *op)
  * loop for long. */
 static void test_a_share_of_reads_begins_in_each_turn(void **state)
 {
-	const int share = 262144 / READ_LENGTH;
+	const int share = TURN_READ_LENGTH_MAX / READ_LENGTH;
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
 	auto_fd file = make_file(READ_LENGTH);
 	static struct call reads[READ_COUNT];
