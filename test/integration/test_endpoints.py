@@ -157,6 +157,9 @@ class GatheredBytes(Case):
         held = [self.connect() for _ in range(4)]
         for client in held:
             client.send(head + b"%x\r\n" % len(body) + body)
+        # Who asks before takes room that one of them needs, and it is refused in its stead.
+        harness.wait_until(
+            lambda: self.server.counter("bytes_received") >= len(held) * len(body))
 
         def status():
             return self.connect().request("POST", "/echo", body=body[:30000]).status
