@@ -104,9 +104,6 @@ static pool_run_fn *const run_functions[] = {
 
 /* --- in the loop's thread ----------------------------------------------------------------- */
 
-/* A longer copy would hold up the loop; a reader asks for so much at once (files/reader.h). */
-enum { CACHED_READ_LENGTH_MAX = 1 << 18 };
-
 /* An open of a FIFO waits unless its owner rules that out. */
 static int64_t open_cached(const struct op *op)
 {
@@ -118,11 +115,12 @@ static int64_t open_cached(const struct op *op)
 	return syscall(SYS_openat2, op->fd, op->open.path, &how, sizeof(how));
 }
 
+/* More than a turn's share would hold up the loop; a reader asks for no more (files/reader.h). */
 static int64_t read_cached(const struct op *op)
 {
 	const struct iovec piece = { op->read.bytes, op->read.length };
 
-	if (op->read.length > CACHED_READ_LENGTH_MAX)
+	if (op->read.length > TURN_READ_LENGTH_MAX)
 		return -1;
 	return preadv2(op->fd, &piece, 1, (off_t)op->read.offset, RWF_NOWAIT);
 }

@@ -534,14 +534,15 @@ static const struct backend simulated_backend = {
 int simulated_open(struct proactor **proactor, const struct simulated_options *options)
 {
 	struct simulated *simulated = allocate(sizeof(*simulated));
-	int r = proactor_init(&simulated->proactor, &simulated_backend, 1);
+	int r;
 
+	simulated->clock_ns = CLOCK_START_NS;
+	r = proactor_init(&simulated->proactor, &simulated_backend, 1);
 	if (r < 0) {
 		free(simulated);
 		return r;
 	}
 	simulated->seed = simulated->dice = options->seed;
-	simulated->clock_ns = CLOCK_START_NS;
 	simulated->receive_length_max =
 		options->receive_buffer_length ? options->receive_buffer_length : 4096;
 	simulated->descriptor_count_max =
@@ -551,8 +552,6 @@ int simulated_open(struct proactor **proactor, const struct simulated_options *o
 	list_init(&simulated->loans);
 	list_init(&simulated->clients);
 	files_init(simulated);
-	simulated->proactor.now_ns = simulated_monotonic_ns(&simulated->proactor);
-	simulated->proactor.wall_ns = simulated_wall_ns(&simulated->proactor);
 	*proactor = &simulated->proactor;
 	return 0;
 }

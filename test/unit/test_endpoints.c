@@ -751,8 +751,8 @@ static void assert_dynamic(const char *path, size_t length, size_t length_max)
 
 static void test_dynamic_file_of_any_length_arrives_byte_for_byte(void **state)
 {
-	static const size_t lengths[] = { 1, 2, 131071, 131072, 131073, 262143, 262144, 262145,
-		524288, 524289, (1 << 20) + 7 };
+	static const size_t lengths[] = { 1, 2, 65535, 65536, 65537, 131071, 131072, 131073, 262143,
+		262144, 262145, 524288, 524289, (1 << 20) + 7 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

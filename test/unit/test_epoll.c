@@ -26,6 +26,7 @@
 #include "base/metrics.h"
 #include "base/owned.h"
 #include "proactor/epoll.h"
+#include "reads_by_turns.h"
 
 /* An op, and what was seen of it in done(). */
 struct observed {
@@ -413,46 +414,12 @@ static void test_long_sendfile_yields_to_others(void **state)
 	proactor_free(proactor);
 }
 
-enum { READ_COUNT = 20, READ_LENGTH = 128 * 1024 };
-
-static int begun_count;
-
-static void *take_memory(struct op *op)
-{
-	static char bytes[READ_LENGTH]; /* nobody looks into it */
-
-	(void)op;
-	begun_count++;
-	return bytes;
-}
-
-/* Many together would hold up the loop, and what they brought would leave the processor's caches
- * before it is sent. */
 static void test_share_of_reads_begins_in_each_turn(void **state)
 {
-	const int share = TURN_READ_LENGTH_MAX / READ_LENGTH;
 	struct proactor *proactor = open_default();
-	struct observed reads[READ_COUNT], *last = &reads[READ_COUNT - 1];
-	auto_fd file = memfd_create("file", MFD_CLOEXEC);
 
 	(void)state;
-	begun_count = 0;
-	assert_int_equal(ftruncate(file, READ_LENGTH), 0);
-	for (int i = 0; i < READ_COUNT; i++) {
-		observed_init(&reads[i]);
-		proactor_read_into(proactor, &reads[i].op, file, take_memory, READ_LENGTH, 0);
-	}
-	proactor_cancel(proactor, &last->op);
-	while (reads[READ_COUNT - 2].done_count == 0) {
-		int before = begun_count;
-
-		assert_int_equal(proactor_turn(proactor, 0), 0);
-		assert_in_range(begun_count - before, 0, share);
-	}
-	assert_int_equal(begun_count, READ_COUNT - 1);
-	assert_int_equal(last->result, -ECANCELED);
-	for (int i = 0; i < READ_COUNT - 1; i++)
-		assert_int_equal(reads[i].result, READ_LENGTH);
+	assert_reads_begin_by_turns(proactor);
 	proactor_free(proactor);
 }
 

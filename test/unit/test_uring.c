@@ -20,6 +20,7 @@
 #include "base/metrics.h"
 #include "base/owned.h"
 #include "proactor/uring.h"
+#include "reads_by_turns.h"
 
 /* --- the set-up ladder -------------------------------------------------------------------- */
 
@@ -1033,40 +1034,12 @@ static void test_sendfile_calls_of_a_turn_are_bounded_and_fair(void **state)
 	proactor_free(proactor);
 }
 
-enum { READ_COUNT = 40, READ_LENGTH = 128 * 1024 };
-
-static int begun_count;
-
-static void *take_memory(struct op *op)
-{
-	static char bytes[READ_LENGTH]; /* nobody looks into it */
-
-	(void)op;
-	begun_count++;
-	return bytes;
-}
-
-/* Of a file in memory a read is copied as soon as it is asked for: many together would hold up the
- * loop for long. */
 static void test_a_share_of_reads_begins_in_each_turn(void **state)
 {
-	const int share = TURN_READ_LENGTH_MAX / READ_LENGTH;
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
-	auto_fd file = make_file(READ_LENGTH);
-	static struct call reads[READ_COUNT];
-	int before = 0;
 
 	(void)state;
-	for (int i = 0; i < READ_COUNT; i++) {
-		call_init(&reads[i]);
-		proactor_read_into(proactor, &reads[i].op, file, take_memory, READ_LENGTH, 0);
-	}
-	turn_until (proactor, before == READ_COUNT) {
-		assert_in_range(begun_count - before, 0, share);
-		before = begun_count;
-	}
-	for (int i = 0; i < READ_COUNT; i++)
-		assert_int_equal(finish(proactor, &reads[i]), READ_LENGTH);
+	assert_reads_begin_by_turns(proactor);
 	proactor_free(proactor);
 }
 
