@@ -46,6 +46,8 @@ class Course:
         self.calm_runs = measure.CalmRuns(measure.measure)
         self.seconds = options.seconds or (0.5 if options.quick else 0.4)
         self.pairs = options.pairs or (3 if options.quick else 20)
+        self.latency_pairs = max(3, self.pairs // 2)
+        self.other_pairs = max(3, self.pairs // 4)
         known = rows.known_servers(options.build / "ringlet", options.build / "test/bench/ceiling")
         wanted = set(options.server) if options.server else ALWAYS | (
             {"caddy", "apache2"} if options.all else set())
@@ -57,9 +59,10 @@ class Course:
     def rounds(self, case):
         """As many as asked for where servers are compared closely, half as many longer ones of
         latencies, elsewhere a quarter."""
-        if case.kind == "plain" and case.name in targets.CASES:
-            return range(self.pairs)
-        return range(max(3, self.pairs // (2 if case.kind in ("schedule", "slow") else 4)))
+        if case.kind in ("schedule", "slow"):
+            return range(self.latency_pairs)
+        has_target = case.kind == "plain" and case.name in targets.CASES
+        return range(self.pairs if has_target else self.other_pairs)
 
     # Its frame
 
@@ -267,8 +270,8 @@ class Course:
             "idle cores": self.idle_cores,
             "congestion control": CONGESTION_CONTROL,
             "rounds": f"{self.pairs} of {self.seconds:g} s where targets compare servers, "
-                      f"of latencies {max(3, self.pairs // 2)} longer ones, "
-                      f"elsewhere {max(3, self.pairs // 4)}",
+                      f"of latencies {self.latency_pairs} longer ones, "
+                      f"elsewhere {self.other_pairs}",
             "processes": f"a new one of each server for every {ROUNDS_OF_A_PROCESS} rounds",
             "the host": str(self.calm_runs),
             "system calls counted by": ", ".join(sorted(calls)) or "nothing",

@@ -276,6 +276,6 @@ def settle(pids, seconds=3.0):
     """Until the server takes next to no time, a thousandth of a core: what was begun has ended."""
     deadline = time.monotonic() + seconds
     before = -1.0
-    while time.monotonic() < deadline and cpu_seconds(pids) - before > 0.0002:
-        before = cpu_seconds(pids)
+    while time.monotonic() < deadline and (taken := cpu_seconds(pids)) - before > 0.0002:
+        before = taken
         time.sleep(0.2)
