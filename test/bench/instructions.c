@@ -14,7 +14,7 @@
 #include "endpoints/registry.h"
 #include "files/cache.h"
 #include "http1/service.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 enum { PIPELINED = 16, TURNS_MAX = 1000, FILE_LENGTH = 1024 };
 

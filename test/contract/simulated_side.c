@@ -1,6 +1,6 @@
 /* The other side of the simulated backend: all of it is in simulated.h. */
 #include "fixture.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 #define SMALL_BUFFER 4096
 

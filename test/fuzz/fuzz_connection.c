@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "http/gather.h"
 #include "http1/service.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 enum {
 	TURNS_MAX = 100000,

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "place.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 bool place_is_simulated(const struct place *place)
 {

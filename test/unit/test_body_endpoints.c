@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "endpoints/registry.h"
 #include "http/gather.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 #include "visit.h"
 
 /* After base/log.h: it has a macro `fail`. */

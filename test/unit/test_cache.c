@@ -15,7 +15,7 @@
 #include "base/metrics.h"
 #include "endpoints/registry.h"
 #include "files/cache.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 #include "visit.h"
 
 /* After base/log.h: it has a macro `fail`. */

@@ -21,7 +21,7 @@
 #include "base/metrics.h"
 #include "http1/connection.h"
 #include "http1/service.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 enum { TURNS_MAX = 20000 };
 

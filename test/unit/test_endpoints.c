@@ -18,7 +18,7 @@
 #include "files/extents.h"
 #include "files/reader.h"
 #include "files/representation.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 #include "visit.h"
 
 /* After base/log.h: it has a macro `fail`. */

@@ -20,7 +20,7 @@
 #include "base/metrics.h"
 #include "files/lookup.h"
 #include "place.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 /* After base/log.h: it has a macro `fail`. */
 #include <cmocka.h>

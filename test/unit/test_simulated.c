@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 struct call {
 	struct op op;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "proactor/simulated_private.h"
+#include "simulated/private.h"
 
 /* --- syncing ------------------------------------------------------------------------------- */
 

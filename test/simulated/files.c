@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "proactor/simulated_private.h"
+#include "simulated/private.h"
 
 #define SYMLINK_COUNT_MAX 40
 

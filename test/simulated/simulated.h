@@ -16,8 +16,8 @@
  * receive, one send and one accept per descriptor, closing only what no op uses).
  *
  * Paths in simulated_make_*() and the like are relative to the root directory. */
-#ifndef RINGLET_PROACTOR_SIMULATED_H
-#define RINGLET_PROACTOR_SIMULATED_H
+#ifndef RINGLET_SIMULATED_SIMULATED_H
+#define RINGLET_SIMULATED_SIMULATED_H
 
 #include <stdio.h>
 

@@ -1,17 +1,17 @@
 /* What the four files of the simulated backend share.
  *
  * simulated.c holds the clock, the dice and the rounds in which ops take their steps;
- * simulated_sockets.c and simulated_files.c know how one step of an op looks, and own the
- * connections and the inodes; simulated_power.c knows what of these is synced.  A step function
+ * sockets.c and files.c know how one step of an op looks, and own the
+ * connections and the inodes; power.c knows what of these is synced.  A step function
  * completes its op, moves it on, or leaves it parked: it returns whether anything changed. */
-#ifndef RINGLET_PROACTOR_SIMULATED_PRIVATE_H
-#define RINGLET_PROACTOR_SIMULATED_PRIVATE_H
+#ifndef RINGLET_SIMULATED_PRIVATE_H
+#define RINGLET_SIMULATED_PRIVATE_H
 
 #include <limits.h>
 
 #include "base/smaller.h"
 #include "proactor/backend.h"
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 struct inode {
 	mode_t mode;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proactor/simulated_private.h"
+#include "simulated/private.h"
 
 #define BUFFER_LENGTH 65536
 #define ACCEPT_MAX    16

@@ -8,7 +8,7 @@
  *
  * Memory that done() may look at (loans, descriptors accepted) is overwritten and freed in the
  * next wait(), so that whoever keeps a pointer to it is found out. */
-#include "proactor/simulated.h"
+#include "simulated/simulated.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proactor/simulated_private.h"
+#include "simulated/private.h"
 
 #define CLOCK_START_NS 1000000000ULL
 #define WALL_START_NS  1767225600000000000LL /* 2026-01-01T00:00:00Z */
