@@ -22,6 +22,7 @@ TAB = 8
 LAYERS = {
     "base": set(),
     "proactor": {"base"},
+    "simulated": {"base", "proactor"},  # in test/: the tests' kernel
     "net": {"base", "proactor"},
     "http": {"base"},
     "files": {"base", "proactor", "http"},
@@ -53,7 +54,7 @@ def is_c(path):
 
 
 def is_source(path):
-    return is_c(path) and path.startswith("src/")
+    return is_c(path) and path.startswith(("src/", "test/simulated/"))
 
 
 _TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
@@ -122,7 +123,7 @@ def layers_include_only_what_is_below(path, text):
 
 
 def layers_link_only_with_what_is_below(path, text):
-    match = re.fullmatch(r"src/(\w+)/meson\.build", path)
+    match = re.fullmatch(r"(?:src|test)/(\w+)/meson\.build", path)
     if not match or match[1] not in LAYERS:
         return
     layer = match[1]
@@ -251,7 +252,7 @@ def headers_are_guarded(path, text):
 
 
 def conditional_code_stays_below(path, text):
-    if not is_source(path) or re.match(r"src/(base/|proactor/(uring|epoll|simulated))", path):
+    if not is_source(path) or re.match(r"src/(base/|proactor/(uring|epoll))", path):
         return
     guard = guard_of(path)
     for number, line in enumerate(without_comments(text).splitlines(), 1):
@@ -264,7 +265,7 @@ def own_header_comes_first(path, text):
     header may have that one first."""
     if not is_source(path):
         return
-    own = path.removeprefix("src/").removesuffix(".c") + ".h"
+    own = re.sub(r"^(src|test)/", "", path).removesuffix(".c") + ".h"
     names = list(includes(text))
     if any(name == own for _, _, name in names):
         if names[0][2] != own:
@@ -374,11 +375,11 @@ def versions_agree(tree):
 def headers_are_self_contained(directory, paths):
     compiler = os.environ.get("CC", "cc").split()
     for path in paths:
-        if not re.fullmatch(r"src/.*\.h", path):
+        if not is_source(path) or not path.endswith(".h"):
             continue
         done = subprocess.run(
             [*compiler, "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Werror",
-             "-Isrc", "-include", path, "-x", "c", "/dev/null"],
+             "-Isrc", "-Itest", "-include", path, "-x", "c", "/dev/null"],
             cwd=directory, capture_output=True, text=True, timeout=60)
         if "liburing.h: No such file" in done.stderr:
             continue  # a build without io_uring

@@ -29,13 +29,17 @@ EXAMPLES = {
          ("src/net/a.c", '#include "address.h"\n'),
          ("src/net/a.c", '#include "../base/text.h"\n'),
          ("src/net/a.c", '#  include "other/text.h"\n'),
+         ("src/net/a.c", '#include "simulated/simulated.h"\n'),
+         ("test/simulated/a.c", '#include "net/address.h"\n'),
          ("src/other/a.c", "int a;\n")],
         [("src/http1/a.c", '#include <errno.h>\n#include "net/stream.h"\n'),
          ("src/server/a.c", '#include "endpoints/registry.h"\n'),
+         ("test/simulated/a.c", '#include "proactor/backend.h"\n'),
          ("src/base/a.c", '/* #include "net/address.h" */\n'),
          ("src/main.c", '#include "server/supervisor.h"\n')]),
     checks.layers_link_only_with_what_is_below: (
-        [("src/http/meson.build", "x = static_library('x',\n    dependencies: [base, net])\n")],
+        [("src/http/meson.build", "x = static_library('x',\n    dependencies: [base, net])\n"),
+         ("src/net/meson.build", "x = static_library('x',\n    dependencies: [simulated])\n")],
         [("src/net/meson.build", "x = static_library('x',\n    dependencies: [base, proactor])\n"),
          ("src/proactor/meson.build", "dependencies: [base, threads, liburing])\n")]),
     checks.outside_libraries_have_one_place: (
