@@ -14,6 +14,12 @@ struct dynamic {
 	const struct filter *filters[FILTER_COUNT + 1]; /* ends with NULL */
 };
 
+static struct body_source *dynamic_open_body(
+	struct exchange *exchange, struct content *content, const struct range_set *set)
+{
+	return reader_open(exchange->proactor, content, set);
+}
+
 static void set_filters(struct dynamic *dynamic, const struct section *location)
 {
 	size_t count;
@@ -31,7 +37,7 @@ static int open_dynamic(void **state, const struct section *location, struct pro
 
 	if (!dynamic)
 		return fail(-ENOMEM, "cannot serve %s", section_string(location, "root"));
-	*dynamic = (struct dynamic){ .delivery = { .open = reader_open } };
+	*dynamic = (struct dynamic){ .delivery = { .open = dynamic_open_body } };
 	set_filters(dynamic, location);
 	r = file_site_open(&dynamic->site, location, proactor, &dynamic->delivery);
 	if (r < 0) {

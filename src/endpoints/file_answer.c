@@ -161,7 +161,7 @@ static void answer_ranges(struct answer *answer, bool is_partial)
 	const struct range_set *set = &answer->parts.set;
 	int64_t length = (int64_t)range_set_length(set);
 	struct body_source *body =
-		answer->delivery->open(answer->exchange->proactor, answer->offer->content, set);
+		answer->delivery->open(answer->exchange, answer->offer->content, set);
 
 	if (body)
 		body = add_filters(answer->delivery, answer->offer, body, &length);
@@ -242,7 +242,7 @@ void file_answer_page(struct exchange *exchange, const struct file_delivery *del
 	struct range_set whole;
 
 	range_set_whole(&whole, offer->representation->length);
-	body = delivery->open(exchange->proactor, offer->content, &whole);
+	body = delivery->open(exchange, offer->content, &whole);
 	if (body)
 		body = add_filters(delivery, offer, body, &length);
 	if (!body) {

@@ -13,7 +13,7 @@ struct file_delivery {
 	/* Makes a body of these ranges of the content, which the body holds by itself.  NULL: out
 	 * of memory. */
 	struct body_source *(*open)(
-		struct proactor *proactor, struct content *content, const struct range_set *set);
+		struct exchange *exchange, struct content *content, const struct range_set *set);
 
 	/* What the body passes through, the innermost first; ends with NULL. */
 	const struct filter *const *filters;

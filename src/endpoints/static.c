@@ -1,6 +1,6 @@
 /* Files by zero copy: the body is extents, and the kernel moves them from the file to the socket.
- * What is short is read into memory: it then leaves in one send with its head, which costs less
- * than a second one from the file. */
+ * A short file is read into memory: it then leaves in one send with its head, which costs less than
+ * a second send from the file.  Where the wire cannot send files, every file is read. */
 #include "endpoints/file_site.h"
 #include "endpoints/registry.h"
 #include "files/extents.h"
@@ -8,17 +8,19 @@
 
 enum { READ_LENGTH_MAX = 16384 };
 
-static struct body_source *open_body(
-	struct proactor *proactor, struct content *content, const struct range_set *set)
+static struct body_source *static_open_body(
+	struct exchange *exchange, struct content *content, const struct range_set *set)
 {
-	if (content->fd >= 0 && range_set_length(set) <= READ_LENGTH_MAX)
-		return reader_open(proactor, content, set);
-	return extents_open(proactor, content, set);
+	bool is_read = range_set_length(set) <= READ_LENGTH_MAX || !exchange_sends_files(exchange);
+
+	if (content->fd >= 0 && is_read)
+		return reader_open(exchange->proactor, content, set);
+	return extents_open(exchange->proactor, content, set);
 }
 
 static const struct filter *const no_filters[] = { NULL };
 static const struct file_delivery by_zero_copy = {
-	.open = open_body,
+	.open = static_open_body,
 	.filters = no_filters,
 	.from_memory = true,
 	.has_siblings = true,

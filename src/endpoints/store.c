@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "endpoints/registry.h"
 #include "files/extents.h"
+#include "files/reader.h"
 #include "http/gather.h"
 #include "proactor/proactor.h"
 
@@ -407,7 +408,8 @@ static void examined(struct proactor *proactor, struct op *op)
 		return;
 	}
 	range_set_whole(&whole, (uint64_t)length);
-	body = extents_open(proactor, content, &whole);
+	body = exchange_sends_files(exchange) ? extents_open(proactor, content, &whole)
+					      : reader_open(proactor, content, &whole);
 	content_return(content);
 	if (!body) {
 		end_reading(reading, 503);
@@ -584,6 +586,7 @@ static void close_store(void *state)
 	block_pool_trim(&readings);
 	gather_trim();
 	extents_trim();
+	reader_trim();
 	content_trim();
 	free(store);
 }

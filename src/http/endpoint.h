@@ -12,8 +12,8 @@ struct endpoint {
 	const struct setting *settings; /* its own keys in a location; NULL: none */
 	unsigned methods;               /* METHOD_BIT()s it handles; others are 405 */
 	bool sub_paths;                 /* does "/ping" also answer "/ping/x"? */
-	bool sends_files; /* its bodies are files, which pass through no filter on their way */
-	bool local;       /* for clients of this machine alone, unless `allow` names others */
+	bool sends_files;               /* as files where the wire can, hence not compressed */
+	bool local; /* for clients of this machine alone, unless `allow` names others */
 
 	/* Once per location and worker, before any request; may block.  *state is passed to the
 	 * others. 0 or a negative errno that was logged.  NULL: no state. */

@@ -187,6 +187,11 @@ bool exchange_is_draining(const struct exchange *exchange)
 	return exchange->wire->is_draining && exchange->wire->is_draining(exchange);
 }
 
+bool exchange_sends_files(const struct exchange *exchange)
+{
+	return !exchange->wire->sends_files || exchange->wire->sends_files(exchange);
+}
+
 void exchange_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
 {
 	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };

@@ -41,6 +41,7 @@ struct exchange_wire {
 	/* Of who connects; AF_UNSPEC when it is not known; NULL: it never is. */
 	void (*peer_address)(struct exchange *exchange, struct sockaddr_storage *address);
 	bool (*is_draining)(const struct exchange *exchange); /* NULL: it never is */
+	bool (*sends_files)(const struct exchange *exchange); /* NULL: it always does */
 };
 
 /* A body that is already in memory, as a source. */
@@ -133,6 +134,10 @@ void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct
 
 /* Is the server ending: is this one of the last requests it will answer? */
 bool exchange_is_draining(const struct exchange *exchange);
+
+/* Can the wire send pieces that are files?  If not, every piece of the body must be in memory:
+ * files are then sent by a reader, and the body can be compressed. */
+bool exchange_sends_files(const struct exchange *exchange);
 
 /* Copies bytes into the response's own memory; what does not fit is cut. */
 struct text exchange_copy(struct exchange *exchange, struct text bytes);

@@ -240,6 +240,12 @@ static const struct location *find_endpoint(const struct site *site, struct text
 	return NULL;
 }
 
+/* A file that the wire sends as a file passes through no coder. */
+static bool leaves_as_file(const struct location *location, const struct exchange *exchange)
+{
+	return location->endpoint->sends_files && exchange_sends_files(exchange);
+}
+
 static void dispatch_path(const struct site *site, struct exchange *exchange)
 {
 	const struct location *location;
@@ -262,7 +268,8 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 	}
 	if (location->methods & METHOD_BIT(exchange->request.method)) {
 		exchange->location = location;
-		exchange->compression = location->compression;
+		if (location->compression && !leaves_as_file(location, exchange))
+			exchange->compression = location->compression;
 		location->endpoint->handle(location->state, exchange);
 	} else if (exchange->request.method == METHOD_OPTIONS) {
 		answer_options(exchange, location->methods);

@@ -305,7 +305,7 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 	r = access_new(&location->access, section, endpoint->local);
 	if (r < 0)
 		return fail(r, "cannot guard location \"%s\"", section->title);
-	if (section_yes(section, "compress") && !endpoint->sends_files)
+	if (section_yes(section, "compress"))
 		r = compression_new(&location->compression, section, &gzip_coder);
 	if (r < 0)
 		return fail(r, "cannot compress location \"%s\"", section->title);

@@ -365,6 +365,20 @@ static void assert_stored(const char *value)
 	assert_true(text_equal(visit_body(&caller), text_of(value)));
 }
 
+static void test_value_is_read_for_a_wire_that_cannot_send_files(void **state)
+{
+	(void)state;
+	open_store("1K");
+	assert_asked(METHOD_PUT, "value", 201);
+	for (unsigned sends_no_files = 0; sends_no_files < 2; sends_no_files++) {
+		begin(METHOD_GET, text_literal(""));
+		caller.sends_no_files = sends_no_files;
+		finish();
+		assert_body("value");
+		assert_int_equal(caller.extent_count, sends_no_files ? 0 : 1);
+	}
+}
+
 /* Unfinished files would be found under one of the next names. */
 static void assert_nothing_left_behind(void)
 {
@@ -638,6 +652,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_palindrome_of_a_body_that_fails_says_why),
 	AT_PLACE(test_value_whose_length_is_not_told_is_411_and_changes_nothing),
 	AT_PLACE(test_value_is_created_replaced_read_and_removed),
+	AT_PLACE(test_value_is_read_for_a_wire_that_cannot_send_files),
 	AT_PLACE(test_value_of_any_length_is_exact_and_one_too_long_changes_nothing),
 	AT_PLACE(test_body_that_breaks_off_stores_nothing),
 	AT_PLACE(test_of_many_first_writers_one_creates),

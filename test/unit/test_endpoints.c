@@ -736,6 +736,47 @@ static void test_static_body_may_be_released_without_being_asked(void **state)
 	visit_release(&caller);
 }
 
+/* --- static: on a wire that cannot send files ----------------------------------------------- */
+
+static void begin_in_memory(const char *path, const char *range)
+{
+	visit_init(&caller, &place, path);
+	caller.sends_no_files = true;
+	if (range)
+		visit_add_field(&caller, "Range", range);
+	static_endpoint.handle(static_state, &caller.exchange);
+	visit_await_answer(&caller);
+}
+
+static void test_static_file_is_read_for_a_wire_that_cannot_send_files(void **state)
+{
+	static const struct {
+		const char *range;
+		unsigned status;
+		uint64_t offset, length;
+		bool is_parted;
+	} rows[] = {
+		{ NULL, 200, 0, (3 << 20) + 5, false },
+		{ "bytes=100000-2000000", 206, 100000, 1900001, false },
+		{ "bytes=0-99999,200000-399999", 206, 0, 300000, true },
+	};
+
+	(void)state;
+	place_make_pattern(&place, "www/big", (3 << 20) + 5);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin_in_memory("/big", rows[i].range);
+		assert_int_equal(visit_status(&caller), rows[i].status);
+		caller.offset = rows[i].offset;
+		caller.is_parted = rows[i].is_parted;
+		visit_pull_all(&caller, SIZE_MAX);
+		assert_int_equal(caller.outcome, BODY_LAST);
+		assert_int_equal(caller.extent_count, 0);
+		assert_true(caller.patterned || caller.is_parted);
+		assert_int_equal(caller.length, caller.exchange.response.length);
+		assert_true(caller.length >= rows[i].length);
+	}
+}
+
 /* --- dynamic: reading ahead --------------------------------------------------------------- */
 
 static void assert_dynamic(const char *path, size_t length, size_t length_max)
@@ -1229,6 +1270,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_cancelled_request_is_answered_once),
 	AT_PLACE(test_hundred_requests_at_once_are_all_answered),
 	AT_PLACE(test_static_file_is_extents_as_long_as_they_may_be),
+	AT_PLACE(test_static_file_is_read_for_a_wire_that_cannot_send_files),
 	AT_PLACE(test_static_file_may_be_longer_than_4_gib),
 	AT_PLACE(test_static_body_may_be_released_without_being_asked),
 	AT_PLACE(test_dynamic_file_of_any_length_arrives_byte_for_byte),

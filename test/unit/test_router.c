@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "http/compression.h"
 #include "http/router.h"
 
 static unsigned closed_count, answered_count, log_line_count;
@@ -36,13 +37,28 @@ static const struct endpoint PING = {
 	.handle = answer_pong,
 };
 
+static const struct endpoint ZERO_COPY = {
+	.name = "zero-copy",
+	.methods = READING,
+	.sends_files = true,
+	.handle = answer_pong,
+};
+
+static bool can_send_files;
+
+static bool sends_files(const struct exchange *exchange)
+{
+	(void)exchange;
+	return can_send_files;
+}
+
 static void note_answered(struct exchange *exchange)
 {
 	(void)exchange;
 	answered_count++;
 }
 
-static const struct exchange_wire WIRE = { .answered = note_answered };
+static const struct exchange_wire WIRE = { .answered = note_answered, .sends_files = sends_files };
 
 struct fixture {
 	struct router router;
@@ -276,6 +292,48 @@ static void test_a_path_too_long_is_414(void **state)
 		dispatch(*state, "GET", (struct text){ target, REQUEST_PATH_SIZE + 1 }), 414);
 }
 
+static void add_compressed(
+	struct fixture *fixture, const char *path, const struct endpoint *endpoint)
+{
+	static const struct setting table[] = {
+		{ .name = "compress_types", .type = SETTING_STRINGS, .fallback = "{}" },
+		{ .name = "compress_min_bytes", .type = SETTING_SIZE, .fallback = "100" },
+		{ .name = "compress_level", .type = SETTING_NUMBER, .fallback = "7" },
+		{ 0 },
+	};
+	static const struct body_coder coder = { .name = TEXT("gzip") };
+	struct site *site = router_add_site(&fixture->router, text_literal("compressed"));
+	struct location *location = router_add_location(site, text_of(path), endpoint, "state");
+	struct section *section = section_new(NULL, NULL, table, NULL);
+
+	assert_non_null(section);
+	assert_int_equal(section_complete(section), 0);
+	assert_int_equal(compression_new(&location->compression, section, &coder), 0);
+	section_free(section);
+}
+
+static void test_what_leaves_as_a_file_is_not_compressed(void **state)
+{
+	static const struct {
+		const struct endpoint *endpoint;
+		bool can_send_files, is_compressed;
+	} rows[] = {
+		{ &FILES, true, true },
+		{ &FILES, false, true },
+		{ &ZERO_COPY, true, false },
+		{ &ZERO_COPY, false, true },
+	};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		router_reset(&fixture->router);
+		add_compressed(fixture, "/x", rows[i].endpoint);
+		can_send_files = rows[i].can_send_files;
+		assert_handled(fixture, "/x", "state");
+		assert_int_equal(fixture->exchange.compression != NULL, rows[i].is_compressed);
+	}
+}
+
 static void assert_site(const struct router *router, const char *host, const char *name)
 {
 	assert_text(router_find_site(router, text_of(host))->name, name);
@@ -361,6 +419,7 @@ int main(void)
 		router_test(test_an_unknown_method_is_501),
 		router_test(test_a_broken_path_is_400_and_logged),
 		router_test(test_a_path_too_long_is_414),
+		router_test(test_what_leaves_as_a_file_is_not_compressed),
 		router_test(test_a_site_is_found_whatever_case_and_port),
 		router_test(test_names_come_before_wildcards_and_the_longest_of_these_first),
 		router_test(test_without_a_catch_all_the_first_site_answers),

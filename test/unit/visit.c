@@ -34,7 +34,17 @@ static void note_consumed(struct exchange *exchange, size_t length)
 	(void)length;
 }
 
-static const struct exchange_wire wire = { note_answer, note_wanted, note_consumed };
+static bool sends_files(const struct exchange *exchange)
+{
+	return !container_of(exchange, const struct visit, exchange)->sends_no_files;
+}
+
+static const struct exchange_wire wire = {
+	.answered = note_answer,
+	.body_wanted = note_wanted,
+	.body_consumed = note_consumed,
+	.sends_files = sends_files,
+};
 
 void visit_init(struct visit *visit, struct place *place, const char *path)
 {

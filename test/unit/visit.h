@@ -12,10 +12,11 @@ struct visit {
 	struct text body; /* of the request */
 	int body_error;   /* how it ends: 0 or a negative errno */
 	bool body_wanted;
-	bool ready;      /* ready() has come for the last BODY_LATER */
-	bool patterned;  /* every byte so far is place_byte() of its offset */
-	int outcome;     /* of the last produce(), LATER never */
-	uint64_t offset; /* in the file, of the body's first byte */
+	bool sends_no_files; /* a wire that must have every piece in memory */
+	bool ready;          /* ready() has come for the last BODY_LATER */
+	bool patterned;      /* every byte so far is place_byte() of its offset */
+	int outcome;         /* of the last produce(), LATER never */
+	uint64_t offset;     /* in the file, of the body's first byte */
 	bool is_parted;  /* the body is several ranges: neither pattern nor offsets are looked at */
 	uint64_t length; /* of the pieces so far */
 	unsigned piece_count, extent_count, later_count;
