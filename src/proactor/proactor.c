@@ -186,7 +186,10 @@ void op_complete(struct proactor *proactor, struct op *op, int64_t result)
 	if (result >= 0)
 		count_success(op);
 	list_remove(&op->node);
-	list_append(&proactor->completed, &op->node);
+	if (op->kind == OP_POLL)
+		list_prepend(&proactor->completed, &op->node);
+	else
+		list_append(&proactor->completed, &op->node);
 }
 
 bool op_take_memory(struct proactor *proactor, struct op *op)

@@ -154,7 +154,11 @@ void proactor_unlink(
  * Cannot be cancelled. */
 void proactor_close(struct proactor *proactor, struct op *op, int fd);
 
-/* One shot.  result: the events that came (poll(2)). */
+/* One shot.  result: the events that came (poll(2)).
+ *
+ * The done() of a poll runs before that of every other op that completed in the same turn, in
+ * whatever order the kernel delivered them (Linux 6.1 delivers the latest first).  Thus inotify's
+ * events invalidate a cached file before a request that came after the change is answered. */
 void proactor_poll(struct proactor *proactor, struct op *op, int fd, short events);
 
 /* result: -ETIME when `delay_ns` have passed. */

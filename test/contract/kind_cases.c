@@ -128,6 +128,31 @@ static void test_poll_tells_that_a_socket_has_bytes(void **state)
 	close_fd(fixture, fd);
 }
 
+/* The receive is submitted first, and its bytes come first. */
+static void test_poll_is_done_before_what_else_completed_in_its_turn(void **state)
+{
+	struct fixture *fixture = *state;
+	int event = fixture->side->open_event(fixture);
+	struct call poll, receive;
+	struct peer peer;
+	int fd = make_pair(fixture, &peer);
+
+	call_init(&receive, fixture);
+	call_init(&poll, fixture);
+	proactor_receive(fixture->proactor, &receive.op, fd);
+	proactor_poll(fixture->proactor, &poll.op, event, POLLIN);
+	settle(fixture);
+	peer_write(&peer, "x", 1);
+	fixture->side->signal_event(fixture, event);
+	turn_until (fixture, receive.done_count == 1 && poll.done_count == 1)
+		;
+	assert_true(poll.order < receive.order);
+	call_reset(&receive);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+	close_fd(fixture, event);
+}
+
 static void test_both_directions_run_at_once(void **state)
 {
 	struct fixture *fixture = *state;
@@ -236,6 +261,7 @@ int run_kind_cases(void)
 		contract_case(test_accept_delivers_working_connections),
 		contract_case(test_poll_tells_the_events_that_came),
 		contract_case(test_poll_tells_that_a_socket_has_bytes),
+		contract_case(test_poll_is_done_before_what_else_completed_in_its_turn),
 		contract_case(test_both_directions_run_at_once),
 		contract_case(test_a_head_goes_before_its_file),
 		contract_case(test_shutdown_ends_the_stream_for_the_peer),
