@@ -99,7 +99,8 @@ enum metric {
 #undef METRICS_CONSTANT
 
 enum {
-	METRICS_ENDPOINTS_MAX = 16, /* 0 stands for what no endpoint answered */
+	METRICS_PAGES_PER_WORKER = 2, /* a worker and its predecessor, which finishes */
+	METRICS_ENDPOINTS_MAX = 16,   /* 0 stands for what no endpoint answered */
 	METRICS_STATUS_MIN = 200,
 	METRICS_STATUS_COUNT = 400,
 };
@@ -131,7 +132,7 @@ extern struct metrics *metrics;
 /* From now on count in pages[own]; readers sum pages[0..count). */
 void metrics_attach(struct metrics *pages, size_t count, size_t own);
 
-/* All workers' pages, for those who report. */
+/* The pages of all workers, METRICS_PAGES_PER_WORKER each; a single one in a unit test. */
 const struct metrics *metrics_pages(size_t *count);
 uint64_t metrics_sum(enum metric metric);
 void metrics_sum_endpoint(struct endpoint_metrics *sum, unsigned endpoint);

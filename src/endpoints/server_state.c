@@ -82,13 +82,15 @@ static void read_connections(struct server_state *state)
 void server_state_read(struct server_state *state, const struct proactor *proactor)
 {
 	const struct metrics *pages;
+	size_t page_count;
 
 	*state = (struct server_state){
 		.backend = proactor_backend_name(proactor),
 		.features = proactor_features(proactor),
 	};
-	pages = metrics_pages(&state->worker_count);
-	for (size_t i = 0; i < state->worker_count; i++)
+	pages = metrics_pages(&page_count);
+	state->worker_count = (page_count + 1) / METRICS_PAGES_PER_WORKER;
+	for (size_t i = 0; i < page_count; i++)
 		read_page(state, &pages[i]);
 	/* Ends before beginnings: nothing seems to have ended that had not begun. */
 	for (unsigned i = METRICS_COUNT; i-- > 0;)

@@ -135,3 +135,17 @@ void listener_stop(struct listener *listener)
 	else
 		proactor_timeout(listener->proactor, &listener->retry, 0);
 }
+
+/* While paused, the backend may hold connections that arrived before its accept was cancelled: one
+ * more accept hands them over, otherwise they would be reset. */
+void listener_leave(struct listener *listener)
+{
+	listener->stopping = true;
+	if (op_is_active(&listener->retry)) {
+		proactor_cancel(listener->proactor, &listener->retry);
+		return;
+	}
+	if (!op_is_active(&listener->accept))
+		arm(listener);
+	proactor_cancel(listener->proactor, &listener->accept);
+}

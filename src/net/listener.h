@@ -54,4 +54,7 @@ void listener_resume(struct listener *listener);
  * open and is the caller's. */
 void listener_stop(struct listener *listener);
 
+/* The same without accepting what is queued: another process accepts from this socket. */
+void listener_leave(struct listener *listener);
+
 #endif

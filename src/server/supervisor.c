@@ -1,13 +1,17 @@
-/* The supervisor: a loop over signals and one pipe; no threads, no proactor, and the only process
- * that forks workers.
+/* The supervisor: a loop over signals and a channel to each worker; no threads, no proactor, and
+ * the only process that forks workers.
  *
- * STARTING until every worker has said on the pipe that it accepts; a death before that ends the
- * start, since what failed once at the start fails again.  SERVING: a dead worker is replaced, and
- * inherits the slot's listening sockets with all that is queued on them.  ENDING: nobody is
- * replaced; workers that do not end in time are killed.
+ * STARTING until every worker has reported that it accepts; a death before that ends the start,
+ * since what failed once at the start fails again.  SERVING: a dead worker is replaced, and its
+ * successor inherits the slot's listening sockets with all that is queued on them.  ENDING: no
+ * worker is replaced; workers that do not end in time are killed.
  *
- * It keeps its privileges (a new worker needs them to drop them again) and touches nothing that
- * comes from clients. */
+ * A worker that gets a signal to end is replaced without a gap: it serves until its successor
+ * accepts, then gets ORDER_RETIRE.  A slot holds two processes meanwhile, each with a page of
+ * metrics; a further signal waits until the first has ended.
+ *
+ * The supervisor keeps its privileges (a new worker needs them to drop them again) and touches
+ * nothing that comes from clients. */
 #include "server/supervisor.h"
 
 #include <assert.h>
@@ -27,7 +31,9 @@
 
 #include "base/log.h"
 #include "base/owned.h"
+#include "base/smaller.h"
 #include "server/announcement.h"
+#include "server/channel.h"
 #include "server/daemon.h"
 #include "server/restart.h"
 #include "server/worker.h"
@@ -46,20 +52,30 @@ enum { FIXED_DESCRIPTOR_COUNT = 22 };
 enum supervisor_state { STARTING, SERVING, DRAINING, STOPPING };
 
 struct child {
-	pid_t pid; /* 0: none */
+	pid_t pid;     /* 0: none */
+	int channel;   /* our end */
+	unsigned page; /* of metrics */
+	bool ready;
+};
+
+/* One of the workers that the configuration asks for. */
+struct slot {
+	struct child serving;
+	struct child retiring; /* its predecessor, as long as that has requests to finish */
+	bool retire_asked;     /* `serving` retires once there is room in `retiring` */
 	struct restart restart;
-	uint64_t due_ns; /* when to start the next one; UINT64_MAX: not at all */
+	uint64_t due_ns;      /* when to start the next worker; UINT64_MAX: not at all */
+	uint64_t kill_due_ns; /* when `retiring` is killed; UINT64_MAX: not at all */
 };
 
 struct supervisor {
 	struct server server;
 	enum supervisor_state state;
-	struct child *children;
+	struct slot *slots;
 	int signals;
-	int ready_pipe[2]; /* a byte from each worker that begins to accept */
-	size_t ready_count;
+	int worker_channel;   /* in a worker: its end of the channel */
 	int report;           /* to the foreground process of a daemon, or -1 */
-	uint64_t kill_due_ns; /* UINT64_MAX: nobody is to be killed */
+	uint64_t kill_due_ns; /* when all workers are killed; UINT64_MAX: not at all */
 	int exit_code;
 };
 
@@ -115,9 +131,14 @@ static void share_out_descriptors(struct server *server, const struct section *s
 			(unsigned long long)wanted);
 }
 
+static size_t pages_size(const struct server *server)
+{
+	return server->worker_count * METRICS_PAGES_PER_WORKER * sizeof(struct metrics);
+}
+
 static int map_pages(struct server *server)
 {
-	size_t size = server->worker_count * sizeof(struct metrics);
+	size_t size = pages_size(server);
 	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED)
@@ -170,7 +191,7 @@ static void server_close(struct server *server)
 		pid_file_remove(section_string(server->configuration->root, "pid_file"));
 	listening_free(&server->listening);
 	if (server->pages)
-		munmap(server->pages, server->worker_count * sizeof(struct metrics));
+		munmap(server->pages, pages_size(server));
 	logs_close(&server->logs);
 }
 
@@ -188,6 +209,102 @@ static void block_signals(sigset_t *signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* --- ending ------------------------------------------------------------------------------- */
+
+static unsigned count_children(const struct supervisor *supervisor)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		count += supervisor->slots[i].serving.pid > 0;
+		count += supervisor->slots[i].retiring.pid > 0;
+	}
+	return count;
+}
+
+static void send_order(const struct child *child, enum message order)
+{
+	if (child->pid > 0)
+		channel_send(child->channel, order);
+}
+
+static void order_all(const struct supervisor *supervisor, enum message order)
+{
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		send_order(&supervisor->slots[i].serving, order);
+		send_order(&supervisor->slots[i].retiring, order);
+	}
+}
+
+static void kill_child(const struct child *child)
+{
+	if (child->pid > 0)
+		kill(child->pid, SIGKILL);
+}
+
+static uint64_t drain_due_ns(const struct supervisor *supervisor)
+{
+	const struct section *settings = supervisor->server.configuration->root;
+	uint64_t drain_ns = section_number(section_child(settings, "timeouts", 0), "drain");
+
+	return monotonic_ns() + drain_ns + DRAIN_PATIENCE_NS;
+}
+
+/* The supervisor closes its sockets first: the kernel queues nothing on a socket that no worker
+ * accepts from any more. */
+static void drain(struct supervisor *supervisor)
+{
+	supervisor->state = DRAINING;
+	supervisor->kill_due_ns = drain_due_ns(supervisor);
+	listening_close(&supervisor->server.listening);
+	order_all(supervisor, ORDER_END);
+}
+
+static void stop(struct supervisor *supervisor)
+{
+	supervisor->state = STOPPING;
+	supervisor->kill_due_ns = monotonic_ns() + STOP_PATIENCE_NS;
+	listening_close(&supervisor->server.listening);
+	order_all(supervisor, ORDER_STOP);
+}
+
+static void fail_start(struct supervisor *supervisor)
+{
+	supervisor->exit_code = EXIT_FAILURE;
+	stop(supervisor);
+}
+
+static bool is_ending(const struct supervisor *supervisor)
+{
+	return supervisor->state == DRAINING || supervisor->state == STOPPING;
+}
+
+static void kill_overdue_slot(struct slot *slot, uint64_t now_ns)
+{
+	if (now_ns < slot->kill_due_ns)
+		return;
+	log_warning("worker (pid %d) did not retire in time; killed", (int)slot->retiring.pid);
+	slot->kill_due_ns = UINT64_MAX;
+	kill_child(&slot->retiring);
+}
+
+static void kill_overdue(struct supervisor *supervisor, uint64_t now_ns)
+{
+	bool all = now_ns >= supervisor->kill_due_ns;
+
+	if (all) {
+		log_warning("%u workers did not end in time; killed", count_children(supervisor));
+		supervisor->kill_due_ns = UINT64_MAX;
+	}
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		kill_overdue_slot(&supervisor->slots[i], now_ns);
+		if (all) {
+			kill_child(&supervisor->slots[i].serving);
+			kill_child(&supervisor->slots[i].retiring);
+		}
+	}
+}
+
 /* --- workers ------------------------------------------------------------------------------ */
 
 static void tell_ready(void *context)
@@ -196,9 +313,7 @@ static void tell_ready(void *context)
 
 	if (supervisor->server.daemon)
 		detach_from_terminal();
-	if (write(supervisor->ready_pipe[1], "1", 1) < 0)
-		log_warning("cannot tell the supervisor: %s", strerror(errno));
-	close(supervisor->ready_pipe[1]);
+	channel_send(supervisor->worker_channel, REPORT_READY);
 }
 
 static int become_worker(const struct server *server, pid_t parent)
@@ -212,90 +327,80 @@ static int become_worker(const struct server *server, pid_t parent)
 	return r;
 }
 
-/* Does not return. */
-static void run_child(struct supervisor *supervisor, unsigned slot, pid_t parent)
+static void close_channel(struct child *child)
 {
+	if (child->pid > 0)
+		close(child->channel);
+	child->pid = 0;
+}
+
+/* Does not return. */
+static void run_child(struct supervisor *supervisor, unsigned number, unsigned page, pid_t parent)
+{
+	struct worker_options options = {
+		.slot = number,
+		.page = page,
+		.channel = supervisor->worker_channel,
+		.ready = tell_ready,
+		.context = supervisor,
+	};
 	int exit_code = EXIT_FAILURE;
 
 	close(supervisor->signals);
-	close(supervisor->ready_pipe[0]);
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		close_channel(&supervisor->slots[i].serving);
+		close_channel(&supervisor->slots[i].retiring);
+	}
 	if (supervisor->report >= 0)
 		close(supervisor->report);
-	listening_keep_slot(&supervisor->server.listening, slot);
+	listening_keep_slot(&supervisor->server.listening, number);
 	if (become_worker(&supervisor->server, parent) == 0)
-		exit_code = worker_run(&supervisor->server, slot, tell_ready, supervisor);
+		exit_code = worker_run(&supervisor->server, &options);
 	exit(exit_code);
 }
 
-static void spawn(struct supervisor *supervisor, unsigned slot)
+/* The child's process id, or a negative errno. */
+static int fork_child(struct supervisor *supervisor, unsigned number, unsigned page, int *channel)
 {
-	struct child *child = &supervisor->children[slot];
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid;
+	int ends[2], r = channel_open(ends);
+
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		supervisor->worker_channel = ends[1];
+		run_child(supervisor, number, page, parent);
+	}
+	r = pid < 0 ? -errno : pid;
+	close(ends[1]);
+	if (r < 0)
+		close(ends[0]);
+	*channel = ends[0];
+	return r;
+}
+
+static void spawn(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+	unsigned page = number * METRICS_PAGES_PER_WORKER;
 	uint64_t now_ns = monotonic_ns();
+	int channel, r;
 
-	if (pid == 0)
-		run_child(supervisor, slot, parent);
-	child->due_ns = UINT64_MAX;
-	if (pid < 0) {
-		log_error("cannot fork worker %u: %s", slot + 1, strerror(errno));
-		child->due_ns = now_ns + FORK_RETRY_NS;
+	if (slot->retiring.pid > 0 && slot->retiring.page == page)
+		page++;
+	slot->due_ns = UINT64_MAX;
+	r = fork_child(supervisor, number, page, &channel);
+	if (r < 0) {
+		log_error("cannot fork worker %u: %s", number + 1, strerror(-r));
+		slot->due_ns = now_ns + FORK_RETRY_NS;
+		if (supervisor->state == STARTING)
+			fail_start(supervisor);
 		return;
 	}
-	child->pid = pid;
-	restart_started(&child->restart, now_ns);
-}
-
-static unsigned count_children(const struct supervisor *supervisor)
-{
-	unsigned count = 0;
-
-	for (unsigned slot = 0; slot < supervisor->server.worker_count; slot++)
-		count += supervisor->children[slot].pid > 0;
-	return count;
-}
-
-static void signal_children(const struct supervisor *supervisor, int number)
-{
-	for (unsigned slot = 0; slot < supervisor->server.worker_count; slot++) {
-		if (supervisor->children[slot].pid > 0)
-			kill(supervisor->children[slot].pid, number);
-	}
-}
-
-/* --- ending ------------------------------------------------------------------------------- */
-
-/* Closed here first, so that the kernel queues nothing on a socket nobody accepts from. */
-static void drain(struct supervisor *supervisor)
-{
-	const struct section *settings = supervisor->server.configuration->root;
-	uint64_t drain_ns = section_number(section_child(settings, "timeouts", 0), "drain");
-
-	supervisor->state = DRAINING;
-	supervisor->kill_due_ns = monotonic_ns() + drain_ns + DRAIN_PATIENCE_NS;
-	listening_close(&supervisor->server.listening);
-	signal_children(supervisor, SIGTERM);
-}
-
-static void stop(struct supervisor *supervisor)
-{
-	supervisor->state = STOPPING;
-	supervisor->kill_due_ns = monotonic_ns() + STOP_PATIENCE_NS;
-	listening_close(&supervisor->server.listening);
-	signal_children(supervisor, SIGINT);
-}
-
-static bool is_ending(const struct supervisor *supervisor)
-{
-	return supervisor->state == DRAINING || supervisor->state == STOPPING;
-}
-
-static void kill_overdue(struct supervisor *supervisor, uint64_t now_ns)
-{
-	if (now_ns < supervisor->kill_due_ns)
-		return;
-	log_warning("%u workers did not end in time and are killed", count_children(supervisor));
-	supervisor->kill_due_ns = UINT64_MAX;
-	signal_children(supervisor, SIGKILL);
+	slot->serving = (struct child){ .pid = r, .channel = channel, .page = page };
+	restart_started(&slot->restart, now_ns);
 }
 
 /* --- deaths and restarts ------------------------------------------------------------------ */
@@ -309,14 +414,14 @@ static void describe_end(struct buffer *text, int status)
 		buffer_append_format(text, "exited with %d", WEXITSTATUS(status));
 }
 
-static void log_death(unsigned slot, pid_t pid, int status, const char *consequence)
+static void log_death(unsigned number, pid_t pid, int status, const char *consequence)
 {
 	char memory[128];
 	struct buffer end;
 
 	buffer_init(&end, memory, sizeof(memory));
 	describe_end(&end, status);
-	log_error("worker %u (pid %d) %.*s%s", slot + 1, (int)pid,
+	log_error("worker %u (pid %d) %.*s%s", number + 1, (int)pid,
 		TEXT_ARGUMENTS(buffer_text(&end)), consequence);
 }
 
@@ -327,45 +432,83 @@ static void correct_page(struct metrics *page)
 		page->values[i] = 0;
 	page->values[METRIC_CONNECTIONS_CLOSED] = page->values[METRIC_CONNECTIONS_ACCEPTED];
 	page->pid = 0;
-	page->restarts++;
+	page->started_ns = 0;
 }
 
-static void plan_restart(struct supervisor *supervisor, unsigned slot, pid_t pid, int status)
+static void plan_restart(
+	struct supervisor *supervisor, unsigned number, const struct child *dead, int status)
 {
-	struct child *child = &supervisor->children[slot];
+	struct slot *slot = &supervisor->slots[number];
 	uint64_t now_ns = monotonic_ns();
-	uint64_t delay_ns = restart_delay_ns(&child->restart, now_ns);
+	uint64_t delay_ns = restart_delay_ns(&slot->restart, now_ns);
 	char consequence[64] = "; restarting";
 
 	if (delay_ns > 0)
 		snprintf(consequence, sizeof(consequence), "; restarting in %u s",
 			(unsigned)(delay_ns / SECOND_NS));
-	log_death(slot, pid, status, consequence);
-	correct_page(&supervisor->server.pages[slot]);
-	child->due_ns = now_ns + delay_ns;
+	log_death(number, dead->pid, status, consequence);
+	supervisor->server.pages[dead->page].restarts++;
+	slot->due_ns = now_ns + delay_ns;
+	slot->retire_asked = false;
 }
 
-static void handle_death(struct supervisor *supervisor, unsigned slot, int status)
+static void handle_death(
+	struct supervisor *supervisor, unsigned number, const struct child *dead, int status)
 {
-	struct child *child = &supervisor->children[slot];
-	pid_t pid = child->pid;
-
-	child->pid = 0;
 	switch (supervisor->state) {
 	case STARTING:
-		log_death(slot, pid, status, " before it served");
-		supervisor->exit_code = EXIT_FAILURE;
-		stop(supervisor);
+		log_death(number, dead->pid, status, " before it served");
+		fail_start(supervisor);
 		return;
 	case SERVING:
-		plan_restart(supervisor, slot, pid, status);
+		plan_restart(supervisor, number, dead, status);
 		return;
 	case DRAINING:
 	case STOPPING:
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			log_death(slot, pid, status, " while ending");
+			log_death(number, dead->pid, status, " while ending");
 		return;
 	}
+}
+
+/* The successor starts at once; the order to retire follows when it accepts. */
+static void replace_asked(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+
+	if (!slot->retire_asked || slot->retiring.pid > 0 || is_ending(supervisor))
+		return;
+	slot->retire_asked = false;
+	slot->retiring = slot->serving;
+	slot->serving.pid = 0;
+	spawn(supervisor, number);
+}
+
+static void handle_retirement(
+	struct supervisor *supervisor, unsigned number, const struct child *dead, int status)
+{
+	supervisor->slots[number].kill_due_ns = UINT64_MAX;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		log_death(number, dead->pid, status, " while retiring");
+	else
+		log_info("worker %u (pid %d) retired", number + 1, (int)dead->pid);
+	replace_asked(supervisor, number);
+}
+
+static void reap_in_slot(struct supervisor *supervisor, unsigned number, pid_t pid, int status)
+{
+	struct slot *slot = &supervisor->slots[number];
+	bool retired = slot->retiring.pid == pid;
+	struct child dead = retired ? slot->retiring : slot->serving;
+
+	if (dead.pid != pid)
+		return;
+	close_channel(retired ? &slot->retiring : &slot->serving);
+	correct_page(&supervisor->server.pages[dead.page]);
+	if (retired)
+		handle_retirement(supervisor, number, &dead, status);
+	else
+		handle_death(supervisor, number, &dead, status);
 }
 
 static void reap(struct supervisor *supervisor)
@@ -374,10 +517,8 @@ static void reap(struct supervisor *supervisor)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (unsigned slot = 0; slot < supervisor->server.worker_count; slot++) {
-			if (supervisor->children[slot].pid == pid)
-				handle_death(supervisor, slot, status);
-		}
+		for (unsigned i = 0; i < supervisor->server.worker_count; i++)
+			reap_in_slot(supervisor, i, pid, status);
 	}
 }
 
@@ -385,9 +526,9 @@ static void restart_due(struct supervisor *supervisor, uint64_t now_ns)
 {
 	if (is_ending(supervisor))
 		return;
-	for (unsigned slot = 0; slot < supervisor->server.worker_count; slot++) {
-		if (now_ns >= supervisor->children[slot].due_ns)
-			spawn(supervisor, slot);
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		if (now_ns >= supervisor->slots[i].due_ns)
+			spawn(supervisor, i);
 	}
 }
 
@@ -415,7 +556,8 @@ static void handle_signal(struct supervisor *supervisor, int number)
 	}
 }
 
-/* An order to end, delivered together with the deaths it caused, comes before them. */
+/* Signals are read before children are reaped and reports are read, so that deaths and requests
+ * which came with an order to end are not taken for crashes and retirements. */
 static void handle_signals(struct supervisor *supervisor)
 {
 	struct signalfd_siginfo information;
@@ -436,25 +578,53 @@ static void begin_serving(struct supervisor *supervisor)
 	log_set_speaker("supervisor");
 }
 
-static void count_ready(struct supervisor *supervisor)
+static bool all_are_ready(const struct supervisor *supervisor)
 {
-	char bytes[64];
-	ssize_t length = read(supervisor->ready_pipe[0], bytes, sizeof(bytes));
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		if (!supervisor->slots[i].serving.ready)
+			return false;
+	}
+	return true;
+}
 
-	if (length > 0)
-		supervisor->ready_count += (size_t)length;
-	if (supervisor->state == STARTING &&
-		supervisor->ready_count == supervisor->server.worker_count)
+static void handle_ready(struct supervisor *supervisor, struct slot *slot)
+{
+	slot->serving.ready = true;
+	if (supervisor->state == STARTING && all_are_ready(supervisor))
 		begin_serving(supervisor);
+	if (slot->retiring.pid > 0 && !is_ending(supervisor)) {
+		send_order(&slot->retiring, ORDER_RETIRE);
+		slot->kill_due_ns = drain_due_ns(supervisor);
+	}
+}
+
+static void handle_reports(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+	pid_t pid = slot->serving.pid;
+	enum message report;
+
+	while (pid > 0 && pid == slot->serving.pid &&
+		channel_receive(&report, slot->serving.channel)) {
+		if (report == REPORT_READY)
+			handle_ready(supervisor, slot);
+		if (report == REPORT_SIGNALED) {
+			slot->retire_asked = true;
+			replace_asked(supervisor, number);
+		}
+	}
 }
 
 static uint64_t next_due_ns(const struct supervisor *supervisor)
 {
 	uint64_t due_ns = supervisor->kill_due_ns;
 
-	for (unsigned slot = 0; slot < supervisor->server.worker_count; slot++) {
-		if (!is_ending(supervisor) && supervisor->children[slot].due_ns < due_ns)
-			due_ns = supervisor->children[slot].due_ns;
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		const struct slot *slot = &supervisor->slots[i];
+
+		if (!is_ending(supervisor))
+			due_ns = smaller(due_ns, slot->due_ns);
+		due_ns = smaller(due_ns, slot->kill_due_ns);
 	}
 	return due_ns;
 }
@@ -468,20 +638,31 @@ static int wait_ms(const struct supervisor *supervisor)
 	return due_ns > now_ns ? (int)((due_ns - now_ns) / 1000000 + 1) : 0;
 }
 
-static void supervise(struct supervisor *supervisor)
+/* A retiring worker has nothing to report. */
+static void await_events(const struct supervisor *supervisor, struct pollfd *events)
 {
-	struct pollfd events[] = {
-		{ .fd = supervisor->signals, .events = POLLIN },
-		{ .fd = supervisor->ready_pipe[0], .events = POLLIN },
-	};
+	unsigned count = supervisor->server.worker_count;
 
+	events[count] = (struct pollfd){ .fd = supervisor->signals, .events = POLLIN };
+	for (unsigned i = 0; i < count; i++) {
+		const struct child *child = &supervisor->slots[i].serving;
+
+		events[i] = (struct pollfd){ .fd = child->pid > 0 ? child->channel : -1,
+			.events = POLLIN };
+	}
+	if (poll(events, count + 1, wait_ms(supervisor)) < 0 && errno != EINTR)
+		log_error("the supervisor cannot wait: %s", strerror(errno));
+}
+
+static void supervise(struct supervisor *supervisor, struct pollfd *events)
+{
 	while (!is_ending(supervisor) || count_children(supervisor) > 0) {
 		uint64_t now_ns;
 
-		if (poll(events, 2, wait_ms(supervisor)) < 0 && errno != EINTR)
-			log_error("the supervisor cannot wait: %s", strerror(errno));
+		await_events(supervisor, events);
 		handle_signals(supervisor);
-		count_ready(supervisor);
+		for (unsigned i = 0; i < supervisor->server.worker_count; i++)
+			handle_reports(supervisor, i);
 		reap(supervisor);
 		now_ns = monotonic_ns();
 		kill_overdue(supervisor, now_ns);
@@ -489,35 +670,26 @@ static void supervise(struct supervisor *supervisor)
 	}
 }
 
-static int open_channels(struct supervisor *supervisor, const sigset_t *signals)
-{
-	supervisor->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (supervisor->signals < 0)
-		return fail(-errno, "cannot open a signal descriptor");
-	if (pipe2(supervisor->ready_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-		return fail(-errno, "cannot open a pipe to the workers");
-	return 0;
-}
-
-static void close_channels(struct supervisor *supervisor)
-{
-	close(supervisor->signals);
-	close(supervisor->ready_pipe[0]);
-	close(supervisor->ready_pipe[1]);
-}
-
 static int run_workers(struct supervisor *supervisor, const sigset_t *signals)
 {
 	unsigned worker_count = supervisor->server.worker_count;
-	auto_free struct child *children = calloc(worker_count, sizeof(struct child));
+	auto_free struct slot *slots = calloc(worker_count, sizeof(struct slot));
+	auto_free struct pollfd *events = calloc(worker_count + 1, sizeof(struct pollfd));
 
-	if (!children || open_channels(supervisor, signals) < 0)
+	if (!slots || !events)
 		return EXIT_FAILURE;
-	supervisor->children = children;
-	for (unsigned slot = 0; slot < worker_count; slot++)
-		spawn(supervisor, slot);
-	supervise(supervisor);
-	close_channels(supervisor);
+	supervisor->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (supervisor->signals < 0) {
+		fail(-errno, "cannot open a signal descriptor");
+		return EXIT_FAILURE;
+	}
+	supervisor->slots = slots;
+	for (unsigned i = 0; i < worker_count; i++)
+		slots[i].kill_due_ns = UINT64_MAX;
+	for (unsigned i = 0; i < worker_count && !is_ending(supervisor); i++)
+		spawn(supervisor, i);
+	supervise(supervisor, events);
+	close(supervisor->signals);
 	return supervisor->exit_code;
 }
 
@@ -535,9 +707,15 @@ static void say_ready(void *context)
 
 static int run_single(struct supervisor *supervisor)
 {
+	struct worker_options options = {
+		.channel = -1,
+		.ready = say_ready,
+		.context = supervisor,
+	};
+
 	if (user_become(&supervisor->server.user) < 0 || forbid_new_privileges() < 0)
 		return EXIT_FAILURE;
-	return worker_run(&supervisor->server, 0, say_ready, supervisor);
+	return worker_run(&supervisor->server, &options);
 }
 
 int supervisor_run(

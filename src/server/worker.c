@@ -1,5 +1,9 @@
 /* A worker's life: SERVING → DRAINING → STOPPING, each of which may be skipped, and out.
  *
+ * Draining depends on the order.  After ORDER_RETIRE a successor accepts from the same sockets, so
+ * the worker leaves the queue alone.  After ORDER_END nobody accepts any more: the kernel refuses
+ * new clients, and the queue is served.
+ *
  * The worker owns everything it opened and closes it in the reverse order when the loop has ended.
  * What does not end in time (a read from a dead network disk) is left to the kernel: the process
  * then exits without freeing, since memory that an op works on must not be given back. */
@@ -23,6 +27,7 @@
 #include "http/gather.h"
 #include "net/listener.h"
 #include "net/stream.h"
+#include "server/channel.h"
 #include "server/log_writer.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
@@ -56,7 +61,8 @@ struct worker {
 	size_t listening_count; /* and not yet closed */
 	struct log_writer error_log, access_log;
 	int signals;
-	struct op signalled;
+	int channel; /* to the supervisor; -1: none */
+	struct op signalled, ordered;
 	struct op refused; /* REFUSAL_NS passed */
 	struct op drained; /* timeouts.drain passed */
 	struct op stopped; /* STOP_NS passed */
@@ -91,15 +97,29 @@ static void drain(struct worker *worker)
 {
 	const struct section *timeouts = section_child(worker->settings, "timeouts", 0);
 
-	if (worker->state != WORKER_SERVING)
-		return;
 	log_info("draining: %zu connections are open", worker->service.connection_count);
 	worker->state = WORKER_DRAINING;
+	http1_service_drain(&worker->service);
+	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));
+}
+
+static void retire(struct worker *worker)
+{
+	if (worker->state != WORKER_SERVING)
+		return;
+	drain(worker);
+	for (size_t i = 0; i < worker->listener_count; i++)
+		listener_leave(&worker->listeners[i].listener);
+}
+
+static void end(struct worker *worker)
+{
+	if (worker->state != WORKER_SERVING)
+		return;
+	drain(worker);
 	for (size_t i = 0; i < worker->listener_count; i++)
 		listener_refuse(worker->listeners[i].listener.fd);
-	http1_service_drain(&worker->service);
 	proactor_timeout(worker->proactor, &worker->refused, REFUSAL_NS);
-	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));
 }
 
 static void stop(struct worker *worker)
@@ -136,27 +156,55 @@ static void on_stopped(struct proactor *proactor, struct op *op)
 	proactor_stop(proactor);
 }
 
-/* --- signals ------------------------------------------------------------------------------ */
+/* --- orders and signals -------------------------------------------------------------------- */
 
-/* Under a supervisor a second SIGTERM means nothing new: a service manager may send its own to
- * every process of the group.  It is the supervisor that counts. */
+static void obey(struct worker *worker, enum message order)
+{
+	switch (order) {
+	case ORDER_RETIRE:
+		retire(worker);
+		return;
+	case ORDER_END:
+		end(worker);
+		return;
+	case ORDER_STOP:
+		stop(worker);
+		return;
+	case REPORT_READY:
+	case REPORT_SIGNALED:
+		return; /* only go up */
+	}
+}
+
+static void on_ordered(struct proactor *proactor, struct op *op)
+{
+	struct worker *worker = container_of(op, struct worker, ordered);
+	enum message order;
+
+	if (op->result < 0)
+		return;
+	while (channel_receive(&order, worker->channel))
+		obey(worker, order);
+	proactor_poll(proactor, op, worker->channel, POLLIN);
+}
+
+/* A service manager and a terminal signal every process of the group: what a signal to a worker
+ * means, only the supervisor knows. */
 static void handle_signal(struct worker *worker, int number)
 {
-	bool alone = worker->server->single_process;
-
 	switch (number) {
 	case SIGTERM:
 	case SIGQUIT:
-		if (alone && worker->state != WORKER_SERVING)
+	case SIGINT:
+		if (worker->channel >= 0)
+			channel_send(worker->channel, REPORT_SIGNALED);
+		else if (number == SIGINT || worker->state != WORKER_SERVING)
 			stop(worker);
 		else
-			drain(worker);
-		return;
-	case SIGINT:
-		stop(worker);
+			end(worker);
 		return;
 	default:
-		if (alone)
+		if (worker->channel < 0)
 			log_warning("signal %d (%s) has no meaning in this version", number,
 				strsignal(number));
 	}
@@ -269,9 +317,10 @@ static int open_proactor(struct worker *worker)
 	return 0;
 }
 
-static void attach_metrics(struct worker *worker, unsigned slot)
+static void attach_metrics(struct worker *worker, unsigned page)
 {
-	metrics_attach(worker->server->pages, worker->server->worker_count, slot);
+	metrics_attach(worker->server->pages,
+		worker->server->worker_count * METRICS_PAGES_PER_WORKER, page);
 	metrics->pid = (uint64_t)getpid();
 	metrics->started_ns = (uint64_t)proactor_wall_ns(worker->proactor);
 	snprintf(metrics->backend, sizeof(metrics->backend), "%s",
@@ -424,7 +473,7 @@ static int start_listeners(struct worker *worker, unsigned slot)
 	return 0;
 }
 
-static int worker_open(struct worker *worker, unsigned slot)
+static int worker_open(struct worker *worker, const struct worker_options *options)
 {
 	int r = open_signals(worker);
 
@@ -432,7 +481,7 @@ static int worker_open(struct worker *worker, unsigned slot)
 		r = open_proactor(worker);
 	if (r < 0)
 		return r;
-	attach_metrics(worker, slot);
+	attach_metrics(worker, options->page);
 	limit_cache(worker);
 	r = open_router(worker);
 	if (r == 0)
@@ -440,7 +489,7 @@ static int worker_open(struct worker *worker, unsigned slot)
 	if (r < 0)
 		return r;
 	open_service(worker);
-	return start_listeners(worker, slot);
+	return start_listeners(worker, options->slot);
 }
 
 /* --- closing ------------------------------------------------------------------------------ */
@@ -492,6 +541,7 @@ static void worker_close(struct worker *worker, int exit_code)
 	if (!worker->proactor)
 		return;
 	proactor_cancel(worker->proactor, &worker->signalled);
+	proactor_cancel(worker->proactor, &worker->ordered);
 	proactor_cancel(worker->proactor, &worker->refused);
 	proactor_cancel(worker->proactor, &worker->drained);
 	proactor_cancel(worker->proactor, &worker->stopped);
@@ -509,7 +559,8 @@ static void worker_close(struct worker *worker, int exit_code)
 
 /* --- running ------------------------------------------------------------------------------ */
 
-static void worker_init(struct worker *worker, struct server *server, unsigned slot)
+static void worker_init(
+	struct worker *worker, struct server *server, const struct worker_options *options)
 {
 	char speaker[32];
 
@@ -517,41 +568,45 @@ static void worker_init(struct worker *worker, struct server *server, unsigned s
 		.server = server,
 		.settings = server->configuration->root,
 		.signals = -1,
+		.channel = options->channel,
 	};
 	router_init(&worker->router);
 	op_init(&worker->signalled, on_signalled);
+	op_init(&worker->ordered, on_ordered);
 	op_init(&worker->refused, on_refused);
 	op_init(&worker->drained, on_drained);
 	op_init(&worker->stopped, on_stopped);
-	snprintf(speaker, sizeof(speaker), "worker=%u", slot + 1);
-	log_set_speaker(server->single_process ? NULL : speaker);
+	snprintf(speaker, sizeof(speaker), "worker=%u", options->slot + 1);
+	log_set_speaker(options->channel < 0 ? NULL : speaker);
 }
 
 /* The first turn has submitted the accept ops: only then is the worker ready.  Until here messages
  * went where the supervisor's go. */
-static int serve(struct worker *worker, worker_ready_fn *ready, void *ready_context)
+static int serve(struct worker *worker, const struct worker_options *options)
 {
 	int r;
 
 	proactor_poll(worker->proactor, &worker->signalled, worker->signals, POLLIN);
+	if (worker->channel >= 0)
+		proactor_poll(worker->proactor, &worker->ordered, worker->channel, POLLIN);
 	r = proactor_turn(worker->proactor, 0);
 	if (r == 0) {
-		ready(ready_context);
+		options->ready(options->context);
 		log_set_sink(write_error_line, &worker->error_log);
 		r = proactor_run(worker->proactor);
 	}
 	return r < 0 ? fail(r, "the loop cannot go on") : 0;
 }
 
-int worker_run(struct server *server, unsigned slot, worker_ready_fn *ready, void *ready_context)
+int worker_run(struct server *server, const struct worker_options *options)
 {
 	struct worker worker;
 	int r;
 
-	worker_init(&worker, server, slot);
-	r = worker_open(&worker, slot);
+	worker_init(&worker, server, options);
+	r = worker_open(&worker, options);
 	if (r == 0)
-		r = serve(&worker, ready, ready_context);
+		r = serve(&worker, options);
 	worker_close(&worker, r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

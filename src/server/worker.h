@@ -7,9 +7,18 @@
 /* The worker accepts connections; called once, from worker_run(). */
 typedef void worker_ready_fn(void *context);
 
-/* Serves in the calling process until a signal ends it: SIGTERM and SIGQUIT drain, SIGINT stops.
- * These signals are blocked already.  The same function serves --single-process and a process that
- * the supervisor forked; privileges have been given up.  Returns the exit code. */
-int worker_run(struct server *server, unsigned slot, worker_ready_fn *ready, void *ready_context);
+struct worker_options {
+	unsigned slot; /* which listening sockets */
+	unsigned page; /* which page of metrics */
+	int channel;   /* to the supervisor (server/channel.h); -1: there is none */
+	worker_ready_fn *ready;
+	void *context;
+};
+
+/* Serves in the calling process until an order ends it; privileges have been dropped.  Without a
+ * channel the signals are the orders: SIGTERM and SIGQUIT drain, and stop when they come again;
+ * SIGINT stops.  With one these signals only ask the supervisor for an order.  They are blocked
+ * already.  Returns the exit code. */
+int worker_run(struct server *server, const struct worker_options *options);
 
 #endif

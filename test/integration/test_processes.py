@@ -49,6 +49,22 @@ def begin_download(server, target):
     return client
 
 
+def listening_sockets(port):
+    """As /proc/PID/fd names them."""
+    return {f"socket:[{row[9]}]" for row in harness.tcp_sockets()
+            if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
+
+
+def queue_requests(server, count):
+    """Clients whose requests stay in the queues, since every worker is suspended."""
+    for pid in server.worker_pids():
+        suspend(pid)
+    clients = [server.client() for _ in range(count)]
+    for client in clients:
+        client.send(Client.head("GET", "/a"))
+    return clients
+
+
 def is_refused(port):
     try:
         Client(("127.0.0.1", port)).close()
@@ -92,16 +108,11 @@ class Start(unittest.TestCase):
         with Server(settings={"workers": 3}) as server:
             workers = server.worker_pids()
             self.assertEqual(len(workers), 3)
-            listening = self.listening_sockets(server.port)
+            listening = listening_sockets(server.port)
             self.assertEqual(len(listening), 3)
             held = [listening & set(harness.descriptors(pid).values()) for pid in workers]
             self.assertEqual([len(sockets) for sockets in held], [1, 1, 1])
             self.assertEqual(set().union(*held), listening)
-
-    def listening_sockets(self, port):
-        """As /proc/PID/fd names them."""
-        return {f"socket:[{row[9]}]" for row in harness.tcp_sockets()
-                if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
 
     @unittest.skipUnless(BACKEND == "io_uring", "about io_uring being refused")
     def test_refused_ring_is_a_line_that_says_what_to_do_and_epoll_serves(self):
@@ -177,6 +188,57 @@ class Workers(unittest.TestCase):
             server.await_stderr(r"error supervisor worker 1 \(pid \d+\) was killed by signal 9 "
                                 r"\(Killed\); restarting$")
 
+    def test_signalled_worker_retires_and_loses_nothing_that_is_queued(self):
+        for workers in (1, 4):
+            with self.subTest(workers), Server(files={"a": b"hello"},
+                                               settings={"workers": workers}) as server:
+                old = server.worker_pids()
+                clients = queue_requests(server, 50)
+                os.kill(old[0], signal.SIGTERM)
+                for pid in old:
+                    os.kill(pid, signal.SIGCONT)
+                for client in clients:
+                    self.assertEqual(client.response().body, b"hello")
+                    client.close()
+                server.await_stderr(rf"info supervisor worker 1 \(pid {old[0]}\) retired$")
+                for _ in range(40):
+                    self.assertEqual(server.get("/a").body, b"hello")
+                self.assertEqual(len(server.worker_pids()), workers)
+                self.assertEqual(server.stats()["workers"], workers)
+                self.assertEqual(server.stats()["restarts"], 0)
+
+    def test_retiring_worker_finishes_requests_while_its_successor_serves(self):
+        with Server(files={"a": b"hello"}, sections="timeouts { drain = 1h }") as server:
+            server.write("large", b"x" * LARGE)
+            old = server.worker_pid()
+            with begin_download(server, "/large") as client:
+                for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+                    os.kill(old, number)
+                server.await_stderr("worker=1 draining")
+                self.assertEqual(server.get("/a").body, b"hello")
+                found = Sha256()
+                client.response(sink=found)
+                self.assertEqual(found.length, LARGE)
+            server.await_stderr(rf"worker 1 \(pid {old}\) retired$")
+            stats = server.stats()
+            self.assertEqual(stats["connections"]["open"], 1)
+            self.assertEqual(stats["counters"]["responses_2xx"], 2)
+
+    def test_successor_that_is_signalled_waits_until_its_predecessor_has_retired(self):
+        with Server(files={"a": b"hello"}, sections="timeouts { drain = 1h }") as server:
+            server.write("large", b"x" * LARGE)
+            first = server.worker_pid()
+            with begin_download(server, "/large") as client:
+                os.kill(first, signal.SIGTERM)
+                server.await_stderr("worker=1 draining")
+                second, = set(server.worker_pids()) - {first}
+                os.kill(second, signal.SIGTERM)
+                self.assertEqual(server.get("/a").body, b"hello")
+                client.response(sink=Sha256())
+            server.await_stderr(rf"worker 1 \(pid {second}\) retired$")
+            self.assertEqual(server.get("/a").body, b"hello")
+            self.assertNotIn(second, server.worker_pids())
+
     def test_restarts_are_counted_and_the_dead_leave_no_connections(self):
         with Server(files={"large": b"x" * LARGE}) as server:
             with begin_download(server, "/large"):
@@ -242,22 +304,19 @@ class End(unittest.TestCase):
             self.assertEqual(server.await_exit(), 0)
 
     def test_queue_is_served_before_a_drain(self):
-        with Server(files={"a": b"hello"}) as server:
-            worker = server.worker_pid()
-            suspend(worker)
-            clients = [server.client() for _ in range(50)]
-            for client in clients:
-                client.send(Client.head("GET", "/a"))
-            server.send_signal(signal.SIGTERM)
-            wait_until(lambda: is_refused(server.port) or self.is_pending(worker, signal.SIGTERM))
-            os.kill(worker, signal.SIGCONT)
-            for client in clients:
-                self.assertEqual(client.response().body, b"hello")
-                client.close()
-            self.assertEqual(server.await_exit(), 0)
-
-    def is_pending(self, pid, number):
-        return int(status_field(pid, "ShdPnd")[0], 16) >> (number - 1) & 1
+        for workers in (1, 4):
+            with self.subTest(workers), Server(files={"a": b"hello"},
+                                               settings={"workers": workers}) as server:
+                clients = queue_requests(server, 50)
+                sockets = listening_sockets(server.port)
+                server.send_signal(signal.SIGTERM)
+                wait_until(lambda: not sockets & set(harness.descriptors(server.pid).values()))
+                for worker in server.worker_pids():
+                    os.kill(worker, signal.SIGCONT)
+                for client in clients:
+                    self.assertEqual(client.response().body, b"hello")
+                    client.close()
+                self.assertEqual(server.await_exit(), 0)
 
     def test_drain_under_load_resets_nobody(self):
         ends = []

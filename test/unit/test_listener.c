@@ -239,6 +239,27 @@ static void test_refusing_listener_still_serves_its_queue(void **state)
 	close(late);
 }
 
+/* The queue of a paused listener belongs to the successor but for one batch at most, which the
+ * backend may have taken already. */
+static void test_leaving_leaves_the_queue_to_the_successor(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd;
+
+	listener_pause(&fixture->listener);
+	turn_until_quiet(fixture);
+	connect_clients(fixture, 10);
+	listener_leave(&fixture->listener);
+	assert_int_equal(fixture->stopped_count, 0);
+	stop(fixture);
+	assert_true(fixture->accepted_count <= 1);
+	for (unsigned i = fixture->accepted_count; i < 10; i++) {
+		fd = accept4(fixture->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
 static void limit_descriptors(rlim_t count)
 {
 	struct rlimit limit;
@@ -281,6 +302,7 @@ int main(int count, char **arguments)
 		SINGLY(test_stopping_hands_over_what_is_queued),
 		USUALLY(test_stopping_never_calls_back_at_once),
 		USUALLY(test_stopping_while_accepting_ends_once),
+		SINGLY(test_leaving_leaves_the_queue_to_the_successor),
 		USUALLY(test_refusing_listener_still_serves_its_queue),
 		USUALLY(test_want_of_descriptors_delays_and_loses_nothing),
 	};
