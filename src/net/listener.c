@@ -37,14 +37,9 @@ static void hand_over(struct listener *listener, size_t count)
 		listener->accepted(listener, listener->accept.accept.fds[i]);
 }
 
-/* A connection that died in the backlog says nothing about the next one; anything else means that
- * accepting at once would fail again. */
+/* The backend skips errors of one connection; after any other, accepting at once would fail again. */
 static void recover(struct listener *listener, int error)
 {
-	if (error == -ECONNABORTED || error == -EPROTO) {
-		arm(listener);
-		return;
-	}
 	metrics_add(METRIC_ACCEPT_PAUSES, 1);
 	if (!listener->starved)
 		log_warning("accepting pauses until descriptors are free: %s", strerror(-error));

@@ -72,14 +72,6 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 
 /* --- accept ------------------------------------------------------------------------------- */
 
-/* accept(2): errors of one connection in the backlog, which say nothing about the next. */
-static bool is_passing_error(int error)
-{
-	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
-	       error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET ||
-	       error == EHOSTUNREACH || error == ENETUNREACH;
-}
-
 /* Fills `fds`; 0, or the errno that ended it before it was full. */
 static int accept_batch(int listener, int tries_max, int *fds, size_t *count)
 {
@@ -90,7 +82,7 @@ static int accept_batch(int listener, int tries_max, int *fds, size_t *count)
 
 		if (fd >= 0)
 			fds[(*count)++] = fd;
-		else if (!is_passing_error(errno))
+		else if (!accept_error_passes(errno))
 			return errno;
 	}
 	return error;

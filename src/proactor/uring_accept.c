@@ -18,18 +18,6 @@ struct accepted {
 	int fds[];
 };
 
-/* accept(2) passes on what befell a connection that is gone by now; the next one is fine. */
-static bool is_transient(int error)
-{
-	static const int TRANSIENT[] = { ECONNABORTED, ECONNRESET, EINTR, EAGAIN, EPROTO, ENETDOWN,
-		ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, ECANCELED };
-
-	for (size_t i = 0; i < sizeof(TRANSIENT) / sizeof(TRANSIENT[0]); i++)
-		if (-error == TRANSIENT[i])
-			return true;
-	return false;
-}
-
 static void unsettle(struct uring *uring, struct record *record)
 {
 	if (!list_is_linked(&record->node))
@@ -118,7 +106,7 @@ void accept_completed(struct uring *uring, struct record *record, int result)
 	}
 	if (result >= 0)
 		keep(uring, record, result);
-	else if (!is_transient(result))
+	else if (result != -ECANCELED && result != -EAGAIN && !accept_error_passes(-result))
 		record->error = result;
 	if (result == -EMFILE)
 		pipe_pool_trim(&uring->pipes); /* connections need descriptors more */

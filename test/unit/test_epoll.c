@@ -226,6 +226,52 @@ static int connect_to(const struct sockaddr_in *address)
 	return fd;
 }
 
+static int accept_error; /* of the next accept4(2); 0: the kernel's own answer */
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+	if (accept_error == 0)
+		return __real_accept4(fd, address, size, flags);
+	errno = accept_error;
+	accept_error = 0;
+	return -1;
+}
+
+static void accept_beyond(struct proactor *proactor, int listener,
+	const struct sockaddr_in *address, int error, int64_t result)
+{
+	int client = connect_to(address);
+	struct observed accept;
+
+	observed_init(&accept);
+	accept_error = error;
+	proactor_accept(proactor, &accept.op, listener);
+	turn_until_done(proactor, &accept);
+	assert_int_equal(accept.result, result);
+	if (result > 0)
+		close_by_op(proactor, accept.fd);
+	close(client);
+}
+
+static void test_accept_errors_of_one_connection_are_skipped(void **state)
+{
+	static const int PASSING[] = { EPERM, ECONNRESET, ETIMEDOUT, ECONNABORTED, EPROTO, ENETDOWN,
+		ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EINTR };
+	struct proactor *proactor = open_default();
+	struct sockaddr_in address;
+	int listener = listen_locally(&address);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(PASSING) / sizeof(PASSING[0]); i++)
+		accept_beyond(proactor, listener, &address, PASSING[i], 1);
+	accept_beyond(proactor, listener, &address, EMFILE, -EMFILE);
+	close_by_op(proactor, listener);
+	proactor_free(proactor);
+}
+
 /* An emptied backlog is not asked before an edge, unless an accept was cancelled: then nobody may
  * have looked at the edge. */
 static void test_accept_after_a_cancelled_one_asks_at_once(void **state)
@@ -600,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_end_that_came_with_the_last_bytes_is_seen),
 		cmocka_unit_test(test_drained_socket_is_not_asked_again_before_an_edge),
 		cmocka_unit_test(test_connection_that_is_over_before_a_wait_is_never_registered),
+		cmocka_unit_test(test_accept_errors_of_one_connection_are_skipped),
 		cmocka_unit_test(test_accept_after_a_cancelled_one_asks_at_once),
 		cmocka_unit_test(test_descriptor_number_reused_within_a_turn_starts_afresh),
 		cmocka_unit_test(test_closed_descriptor_with_a_duplicate_makes_no_events),

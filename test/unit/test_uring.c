@@ -703,6 +703,40 @@ static void test_a_connection_nobody_waited_for_goes_to_the_next_accept(void **s
 	proactor_free(proactor);
 }
 
+/* The kernel's completion, as it would come beside those of the multishot. */
+static void accept_beyond(struct proactor *proactor, int listener,
+	const struct sockaddr_in *address, int error, int64_t result)
+{
+	auto_fd client = -1;
+	struct call accept;
+
+	call_init(&accept);
+	proactor_accept(proactor, &accept.op, listener);
+	accept_completed(uring_of(proactor), record_find(uring_of(proactor), listener), -error);
+	assert_int_equal(proactor_turn(proactor, 0), 0);
+	assert_int_equal(op_is_active(&accept.op), result > 0);
+	client = connect_to(address);
+	assert_int_equal(finish(proactor, &accept), result);
+	if (result > 0)
+		close(accept.fd);
+}
+
+static void test_accept_errors_of_one_connection_are_skipped(void **state)
+{
+	static const int PASSING[] = { EPERM, ECONNRESET, ETIMEDOUT, ECONNABORTED, EPROTO, ENETDOWN,
+		ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EINTR };
+	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
+	struct sockaddr_in address;
+	int listener = make_listener(&address);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(PASSING) / sizeof(PASSING[0]); i++)
+		accept_beyond(proactor, listener, &address, PASSING[i], 1);
+	accept_beyond(proactor, listener, &address, EMFILE, -EMFILE);
+	close_by_op(proactor, listener);
+	proactor_free(proactor);
+}
+
 static void test_a_connection_kept_for_nobody_is_closed_with_its_listener(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -1131,6 +1165,7 @@ int main(void)
 		cmocka_unit_test(test_a_last_send_and_the_close_go_by_one_enter),
 		cmocka_unit_test(test_a_reused_number_gets_nothing_of_its_predecessor),
 		cmocka_unit_test(test_a_connection_nobody_waited_for_goes_to_the_next_accept),
+		cmocka_unit_test(test_accept_errors_of_one_connection_are_skipped),
 		cmocka_unit_test(test_a_connection_kept_for_nobody_is_closed_with_its_listener),
 		cmocka_unit_test(test_a_listener_that_is_not_asked_takes_no_connections),
 		cmocka_unit_test(test_slow_readers_hold_neither_pipes_nor_kernel_workers),
