@@ -2,10 +2,12 @@
  *
  * Exit codes: 0; 1 when the configuration or the start fails; 2 when the command line makes no
  * sense.  Everything that can be wrong with the command line is found before anything is read. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proactor/proactor.h"
 #include "server/configuration.h"
@@ -301,10 +303,25 @@ static int act(const struct arguments *arguments)
 	return configure_and_run(arguments);
 }
 
+/* A file or socket that is opened as descriptor 0, 1 or 2 would get every message meant for a
+ * closed standard stream. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
-	int r = parse_arguments(&arguments, argc, argv);
+	int r;
 
+	open_standard_streams();
+	r = parse_arguments(&arguments, argc, argv);
 	return r != 0 ? r : flush_output(act(&arguments));
 }

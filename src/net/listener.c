@@ -37,7 +37,8 @@ static void hand_over(struct listener *listener, size_t count)
 		listener->accepted(listener, listener->accept.accept.fds[i]);
 }
 
-/* The backend skips errors of one connection; after any other, accepting at once would fail again. */
+/* The backend skips errors of one connection; after any other, accepting at once would fail again.
+ */
 static void recover(struct listener *listener, int error)
 {
 	metrics_add(METRIC_ACCEPT_PAUSES, 1);

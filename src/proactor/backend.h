@@ -80,8 +80,8 @@ void op_complete(struct proactor *proactor, struct op *op, int64_t result);
 /* A read begins: is there memory for it?  If not, the op is over. */
 bool op_take_memory(struct proactor *proactor, struct op *op);
 
-/* An errno of accept(2) that concerns one connection, which is gone, and says nothing about the next:
- * a backend accepts on. */
+/* An errno of accept(2) that concerns one connection, which is gone, and says nothing about the
+ * next: a backend accepts on. */
 bool accept_error_passes(int error);
 
 /* Shared by the two real backends: the clocks, calls that do not wait, the pool. */

@@ -63,16 +63,34 @@ void daemon_report(int *report)
 	*report = -1;
 }
 
+static int write_pid(const char *path)
+{
+	auto_fd fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return -errno;
+	return dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
+}
+
+/* O_EXCL and rename(2) follow no link: a link in a directory that others may write must not make
+ * root overwrite what it leads to. */
 int pid_file_write(const char *path)
 {
-	auto_fd fd = -1;
+	auto_free char *fresh = NULL;
+	int r;
 
 	if (path[0] == '\0')
 		return 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
-		return fail(-errno, "cannot write pid_file \"%s\"", path);
-	return 0;
+	if (asprintf(&fresh, "%s.%d", path, (int)getpid()) < 0)
+		return fail(-ENOMEM, "cannot write pid_file \"%s\"", path);
+	unlink(fresh); /* of a process of the same number, long ago */
+	r = write_pid(fresh);
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	unlink(fresh);
+	return fail(r, "cannot write pid_file \"%s\"", path);
 }
 
 void pid_file_remove(const char *path)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,12 @@
 #include "base/log.h"
 #include "net/listener.h"
 
-enum { BACKLOG = 4096, PORT_PRIVILEGED_MAX = 1023 };
+enum {
+	BACKLOG = 4096,
+	PORT_PRIVILEGED_MAX = 1023,
+	CHECKS_MAX = 50, /* of an address in use: for 2.5 s */
+	CHECK_WAIT_MS = 50,
+};
 
 static bool is_unix(const struct address *address)
 {
@@ -65,10 +71,23 @@ static int bind_slot(struct listening_socket *socket, unsigned slot)
 	return 0;
 }
 
-static int bind_first(struct listening_socket *socket)
+/* The kernel may hold the sockets of a server that was killed until it has ended its rings and
+ * workers. */
+static int check_address(const struct address *address, int checks_max)
+{
+	int r = listener_check(address);
+
+	for (int i = 1; r == -EADDRINUSE && i < checks_max; i++) {
+		poll(NULL, 0, CHECK_WAIT_MS);
+		r = listener_check(address);
+	}
+	return r;
+}
+
+static int bind_first(struct listening_socket *socket, int checks_max)
 {
 	socklen_t size = sizeof(socket->address.storage);
-	int r = listener_check(&socket->address);
+	int r = check_address(&socket->address, checks_max);
 
 	if (r == 0)
 		r = bind_slot(socket, 0);
@@ -86,11 +105,11 @@ static int bind_first_near(struct listening_socket *socket, unsigned port_chosen
 	if (!is_unix(&socket->address) && address_port(&socket->address.storage) == 0 &&
 		port_chosen != 0) {
 		set_port(&socket->address, port_chosen);
-		if (bind_first(socket) == 0)
+		if (bind_first(socket, 1) == 0)
 			return 0;
 		set_port(&socket->address, 0);
 	}
-	return bind_first(socket);
+	return bind_first(socket, CHECKS_MAX);
 }
 
 /* A machine without IPv6 refuses its loopback address: no reason not to serve the others. */

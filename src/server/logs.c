@@ -6,16 +6,40 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/owned.h"
+
+static bool is_ours(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
+/* A link to a log is followed when only root or this user can have made it. */
+static bool is_safe_link(const char *path)
+{
+	auto_free char *copy = strdup(path);
+	struct stat link, directory;
+
+	if (!copy || lstat(path, &link) < 0 || stat(dirname(copy), &directory) < 0)
+		return false;
+	return S_ISLNK(link.st_mode) && is_ours(link.st_uid) && is_ours(directory.st_uid) &&
+	       (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 static int open_file(const char *setting, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+	int fd = open(path, flags | (is_safe_link(path) ? 0 : O_NOFOLLOW), 0640);
 
+	if (fd < 0 && errno == ELOOP)
+		return fail(-ELOOP, "cannot open %s \"%s\", a link that another user may have made",
+			setting, path);
 	return fd < 0 ? fail(-errno, "cannot open %s \"%s\"", setting, path) : fd;
 }
 
@@ -92,16 +116,23 @@ void logs_close(struct logs *logs)
 
 static void write_error_line(void *context, struct text line)
 {
-	const struct logs *logs = context;
+	struct logs *logs = context;
+	unsigned long long dropped = logs->dropped;
 
 	while (line.length > 0) {
 		ssize_t written = write(logs->error_fd, line.bytes, line.length);
 
-		if (written < 0 && errno != EINTR)
-			return; /* nowhere left to say so */
+		if (written < 0 && errno != EINTR) {
+			logs->dropped++;
+			return;
+		}
 		if (written > 0)
 			line = text_from(line, (size_t)written);
 	}
+	if (dropped == 0)
+		return;
+	logs->dropped = 0;
+	log_warning("error_log: %llu lines of the supervisor could not be written", dropped);
 }
 
 void logs_use_error_log(struct logs *logs)

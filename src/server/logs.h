@@ -7,7 +7,8 @@
 
 struct logs {
 	int error_fd;
-	int access_fd; /* -1: no access log */
+	int access_fd;              /* -1: no access log */
+	unsigned long long dropped; /* messages of the supervisor, not yet reported */
 	enum access_log_format access_format;
 };
 

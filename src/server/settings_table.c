@@ -351,12 +351,17 @@ const struct setting settings_table[] = {
 		.type = SETTING_FILE,
 		.words = pid_file_words,
 		.fallback = "\"\"",
-		.help = "Where the process id is written; \"\": nowhere." },
+		.help = "Where the process id is written, by rename(2), so that its directory must "
+			"be "
+			"writable; \"\": nowhere." },
 	{ .name = "error_log",
 		.type = SETTING_FILE,
 		.words = error_log_words,
 		.fallback = "\"stderr\"",
-		.help = "Where messages go: \"stderr\" or a file." },
+		.help = "Where messages go: \"stderr\" or a file.  A log may be a symbolic link "
+			"only if "
+			"the link and its directory belong to root or to the user who starts the "
+			"server, and only its owner may write in the directory." },
 	{ .name = "log_level",
 		.type = SETTING_WORD,
 		.words = log_level_words,

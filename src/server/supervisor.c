@@ -195,8 +195,8 @@ static void server_close(struct server *server)
 	logs_close(&server->logs);
 }
 
-/* The signals that anybody here handles; workers inherit the mask.  SIGPIPE is of no use to a
- * server: a peer that is gone is an error of the send. */
+/* The signals that the supervisor or a worker handles; workers inherit the mask.  What SIGPIPE and
+ * SIGXFSZ (ulimit -f) tell, the send or write tells by its error. */
 static void block_signals(sigset_t *signals)
 {
 	static const int HANDLED[] = { SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2,
@@ -207,6 +207,7 @@ static void block_signals(sigset_t *signals)
 		sigaddset(signals, HANDLED[i]);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* --- ending ------------------------------------------------------------------------------- */

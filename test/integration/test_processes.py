@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import threading
@@ -103,6 +104,17 @@ class Start(unittest.TestCase):
             self.assertNotIn("ready:", second.stderr)
             second.abandon()
             self.assertEqual(first.get("/ping").body, b"pong")
+
+    def test_address_that_becomes_free_within_a_moment_is_taken(self):
+        """As when a killed server's sockets outlive it for a while."""
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            server = Server(listen=(f"127.0.0.1:{holder.getsockname()[1]}",))
+            server.start()
+            server.await_stderr("^ringlet ")
+            wait_until(lambda: status_field(server.pid, "State")[0] == "S")
+        server.await_ready()
+        server.stop()
+        server.abandon()
 
     def test_every_worker_has_a_socket_of_its_own(self):
         with Server(settings={"workers": 3}) as server:
@@ -390,6 +402,41 @@ class End(unittest.TestCase):
 
 
 class Daemon(unittest.TestCase):
+    def test_start_without_standard_streams_serves_and_logs_where_it_should(self):
+        for arguments in ((), ("-d",)):
+            server = Server(files={"a": b"hello"}, arguments=arguments, listen=("unix:socket",),
+                            settings={"access_log": '"access.log"', "error_log": '"error.log"',
+                                      "pid_file": '"ringlet.pid"'},
+                            before_exec=lambda: os.closerange(0, 3))
+            with self.subTest(arguments):
+                server.start()
+                pid_file = server.directory / "ringlet.pid"
+                log = server.directory / "access.log"
+                wait_until(lambda: self.answers(server.directory / "socket"))
+                wait_until(lambda: log.read_text().endswith("\n"))
+                for line in log.read_text().splitlines():
+                    self.assertRegex(line, r'"GET /a HTTP/1\.1" 200 5 "-" "-"$')
+                os.kill(int(pid_file.read_text()), signal.SIGTERM)
+                wait_until(lambda: not pid_file.exists())
+            server.abandon()
+
+    def answers(self, path):
+        try:
+            with Client(str(path)) as client:
+                return client.get("/a").body == b"hello"
+        except OSError:
+            return False
+
+    def test_pid_file_overwrites_nothing_that_a_link_leads_to(self):
+        server = Server(settings={"pid_file": '"ringlet.pid"'})
+        secret, pid_file = server.directory / "secret", server.directory / "ringlet.pid"
+        secret.write_text("secret")
+        pid_file.symlink_to(secret)
+        with server:
+            self.assertEqual(int(pid_file.read_text()), server.pid)
+            self.assertFalse(pid_file.is_symlink())
+            self.assertEqual(secret.read_text(), "secret")
+
     def test_daemon_returns_when_it_serves_and_holds_no_terminal(self):
         server = Server(files={"a": b"hello"}, settings={"pid_file": '"ringlet.pid"'})
         # Only when nobody holds its standard output and error any more does this return.
@@ -517,6 +564,41 @@ class Logs(unittest.TestCase):
         self.assertEqual(server.await_exit(), 1)
         self.assertIn('cannot open error_log "/proc/none/log"', server.stderr)
         server.abandon()
+
+    def test_log_may_be_a_link_only_where_nobody_else_can_make_one(self):
+        for mode, followed in ((0o755, True), (0o777, False), (0o775, False)):
+            server = Server(settings={"access_log": '"logs/access.log"'})
+            logs, target = server.directory / "logs", server.directory / "target"
+            logs.mkdir()
+            logs.chmod(mode)
+            (logs / "access.log").symlink_to(target)
+            with self.subTest(mode):
+                if followed:
+                    with server:
+                        server.get("/ping")
+                        wait_until(lambda: target.read_text().count("GET /ping") == 1)
+                else:
+                    server.start()
+                    self.assertEqual(server.await_exit(), 1)
+                    self.assertIn('cannot open access_log "', server.stderr)
+                    self.assertFalse(target.exists())
+            server.abandon()
+
+    def test_full_log_costs_lines_not_service(self):
+        """Beyond RLIMIT_FSIZE a write raises SIGXFSZ, which ends a process by default."""
+        def limit_file_size():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2 * KIB, 2 * KIB))
+
+        with Server(files={"a": b"hello"}, before_exec=limit_file_size, settings={
+                "access_log": '"access.log"', "error_log": '"error.log"'}) as server:
+            for _ in range(40):
+                self.assertEqual(server.get("/a").body, b"hello")
+            wait_until(lambda: server.stats()["counters"]["log_lines_dropped"] > 0)
+            worker = server.worker_pid()
+            for _ in range(100):  # until the supervisor's log is full, too
+                server.send_signal(signal.SIGHUP)
+                self.assertEqual(server.get("/a").body, b"hello")
+            self.assertEqual(server.worker_pid(), worker)
 
     def test_reader_that_is_gone_stops_nobody(self):
         server = Server(files={"a": b"hello"}, settings={"access_log": '"fifo"'})
