@@ -12,8 +12,10 @@ enum message {
 	ORDER_RETIRE, /* a successor accepts from the same sockets: finish what was accepted */
 	ORDER_END,    /* the server ends: refuse new clients, serve the queue, finish */
 	ORDER_STOP,   /* the server ends now: close every connection */
+	ORDER_ANSWER, /* report ALIVE */
 	/* Reports. */
 	REPORT_READY,    /* accepts connections */
+	REPORT_ALIVE,    /* the answer to ORDER_ANSWER */
 	REPORT_SIGNALED, /* got a signal to end; goes on until it gets an order */
 };
 

@@ -120,6 +120,14 @@ static const struct setting timeouts_table[] = {
 		.fallback = "5s",
 		.maximum = DAY,
 		.help = "How long a worker that was told to end lets its requests finish." },
+	{ .name = "stuck",
+		.type = SETTING_DURATION,
+		.fallback = "30s",
+		.maximum = DAY,
+		.help = "How long a worker may not react to the supervisor, because a system call "
+			"or a "
+			"debugger holds it; then it is logged, ended and replaced.  0s: for "
+			"ever." },
 	{ 0 },
 };
 

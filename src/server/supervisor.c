@@ -10,6 +10,10 @@
  * accepts, then gets ORDER_RETIRE.  A slot holds two processes meanwhile, each with a page of
  * metrics; a further signal waits until the first has ended.
  *
+ * A worker that does not answer for timeouts.stuck is ended and replaced at once, even if a system
+ * call keeps it from ending.  What counts are unanswered questions, not time: a suspended server
+ * asks nothing.
+ *
  * The supervisor keeps its privileges (a new worker needs them to drop them again) and touches
  * nothing that comes from clients. */
 #include "server/supervisor.h"
@@ -32,6 +36,7 @@
 #include "base/log.h"
 #include "base/owned.h"
 #include "base/smaller.h"
+#include "server/activity.h"
 #include "server/announcement.h"
 #include "server/channel.h"
 #include "server/daemon.h"
@@ -45,6 +50,11 @@
 #define STOP_PATIENCE_NS  (3 * SECOND_NS)
 #define FORK_RETRY_NS     (1 * SECOND_NS)
 
+/* A stuck worker gets SIGABRT first, so that a core dump shows where it is. */
+#define ABORT_PATIENCE_NS (1 * SECOND_NS)
+
+enum { QUESTIONS_MAX = 4 }; /* unanswered ones within timeouts.stuck */
+
 /* Descriptors of a worker that are always there: standard ones, logs, signals, the backend's own,
  * and some to spare for what libraries open. */
 enum { FIXED_DESCRIPTOR_COUNT = 22 };
@@ -56,6 +66,7 @@ struct child {
 	int channel;   /* our end */
 	unsigned page; /* of metrics */
 	bool ready;
+	unsigned questions; /* that it has not answered */
 };
 
 /* One of the workers that the configuration asks for. */
@@ -73,9 +84,11 @@ struct supervisor {
 	enum supervisor_state state;
 	struct slot *slots;
 	int signals;
-	int worker_channel;   /* in a worker: its end of the channel */
-	int report;           /* to the foreground process of a daemon, or -1 */
-	uint64_t kill_due_ns; /* when all workers are killed; UINT64_MAX: not at all */
+	int worker_channel; /* in a worker: its end of the channel */
+	int report;         /* to the foreground process of a daemon, or -1 */
+	uint64_t
+		question_due_ns; /* when to ask the workers for an answer; UINT64_MAX: not at all */
+	uint64_t kill_due_ns;    /* when all workers are killed; UINT64_MAX: not at all */
 	int exit_code;
 };
 
@@ -284,7 +297,7 @@ static void kill_overdue_slot(struct slot *slot, uint64_t now_ns)
 {
 	if (now_ns < slot->kill_due_ns)
 		return;
-	log_warning("worker (pid %d) did not retire in time; killed", (int)slot->retiring.pid);
+	log_warning("worker (pid %d) did not end in time; killed", (int)slot->retiring.pid);
 	slot->kill_due_ns = UINT64_MAX;
 	kill_child(&slot->retiring);
 }
@@ -473,17 +486,74 @@ static void handle_death(
 }
 
 /* The successor starts at once; the order to retire follows when it accepts. */
+static void replace(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+
+	slot->retire_asked = false;
+	slot->retiring = slot->serving;
+	slot->serving = (struct child){ .pid = 0 };
+	spawn(supervisor, number);
+}
+
 static void replace_asked(struct supervisor *supervisor, unsigned number)
 {
 	struct slot *slot = &supervisor->slots[number];
 
-	if (!slot->retire_asked || slot->retiring.pid > 0 || is_ending(supervisor))
-		return;
-	slot->retire_asked = false;
-	slot->retiring = slot->serving;
-	slot->serving.pid = 0;
-	spawn(supervisor, number);
+	if (slot->retire_asked && slot->retiring.pid == 0 && !is_ending(supervisor))
+		replace(supervisor, number);
 }
+
+/* --- stuck workers ------------------------------------------------------------------------ */
+
+static uint64_t stuck_ns(const struct supervisor *supervisor)
+{
+	const struct section *settings = supervisor->server.configuration->root;
+
+	return section_number(section_child(settings, "timeouts", 0), "stuck");
+}
+
+static void replace_stuck(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+	char memory[256];
+	struct buffer activity;
+
+	buffer_init(&activity, memory, sizeof(memory));
+	activity_append(&activity, slot->serving.pid);
+	log_error(
+		"worker %u (pid %d) has not reacted for timeouts.stuck (state %.*s); replacing it",
+		number + 1, (int)slot->serving.pid, TEXT_ARGUMENTS(buffer_text(&activity)));
+	supervisor->server.pages[slot->serving.page].restarts++;
+	kill(slot->serving.pid, SIGABRT);
+	replace(supervisor, number);
+	slot->kill_due_ns = monotonic_ns() + ABORT_PATIENCE_NS;
+}
+
+static void question(struct supervisor *supervisor, unsigned number)
+{
+	struct slot *slot = &supervisor->slots[number];
+
+	if (slot->serving.questions < QUESTIONS_MAX) {
+		slot->serving.questions++;
+		channel_send(slot->serving.channel, ORDER_ANSWER);
+	} else if (slot->retiring.pid == 0) {
+		replace_stuck(supervisor, number);
+	}
+}
+
+static void question_due(struct supervisor *supervisor, uint64_t now_ns)
+{
+	if (supervisor->state != SERVING || now_ns < supervisor->question_due_ns)
+		return;
+	supervisor->question_due_ns = now_ns + stuck_ns(supervisor) / QUESTIONS_MAX;
+	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
+		if (supervisor->slots[i].serving.ready)
+			question(supervisor, i);
+	}
+}
+
+/* --- deaths ------------------------------------------------------------------------------- */
 
 static void handle_retirement(
 	struct supervisor *supervisor, unsigned number, const struct child *dead, int status)
@@ -593,7 +663,7 @@ static void handle_ready(struct supervisor *supervisor, struct slot *slot)
 	slot->serving.ready = true;
 	if (supervisor->state == STARTING && all_are_ready(supervisor))
 		begin_serving(supervisor);
-	if (slot->retiring.pid > 0 && !is_ending(supervisor)) {
+	if (slot->retiring.pid > 0 && slot->kill_due_ns == UINT64_MAX && !is_ending(supervisor)) {
 		send_order(&slot->retiring, ORDER_RETIRE);
 		slot->kill_due_ns = drain_due_ns(supervisor);
 	}
@@ -609,6 +679,8 @@ static void handle_reports(struct supervisor *supervisor, unsigned number)
 		channel_receive(&report, slot->serving.channel)) {
 		if (report == REPORT_READY)
 			handle_ready(supervisor, slot);
+		if (report == REPORT_ALIVE)
+			slot->serving.questions = 0;
 		if (report == REPORT_SIGNALED) {
 			slot->retire_asked = true;
 			replace_asked(supervisor, number);
@@ -620,6 +692,8 @@ static uint64_t next_due_ns(const struct supervisor *supervisor)
 {
 	uint64_t due_ns = supervisor->kill_due_ns;
 
+	if (supervisor->state == SERVING)
+		due_ns = smaller(due_ns, supervisor->question_due_ns);
 	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
 		const struct slot *slot = &supervisor->slots[i];
 
@@ -668,6 +742,7 @@ static void supervise(struct supervisor *supervisor, struct pollfd *events)
 		now_ns = monotonic_ns();
 		kill_overdue(supervisor, now_ns);
 		restart_due(supervisor, now_ns);
+		question_due(supervisor, now_ns);
 	}
 }
 
@@ -685,6 +760,7 @@ static int run_workers(struct supervisor *supervisor, const sigset_t *signals)
 		return EXIT_FAILURE;
 	}
 	supervisor->slots = slots;
+	supervisor->question_due_ns = stuck_ns(supervisor) > 0 ? monotonic_ns() : UINT64_MAX;
 	for (unsigned i = 0; i < worker_count; i++)
 		slots[i].kill_due_ns = UINT64_MAX;
 	for (unsigned i = 0; i < worker_count && !is_ending(supervisor); i++)

@@ -170,7 +170,11 @@ static void obey(struct worker *worker, enum message order)
 	case ORDER_STOP:
 		stop(worker);
 		return;
+	case ORDER_ANSWER:
+		channel_send(worker->channel, REPORT_ALIVE);
+		return;
 	case REPORT_READY:
+	case REPORT_ALIVE:
 	case REPORT_SIGNALED:
 		return; /* only go up */
 	}

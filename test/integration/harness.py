@@ -159,6 +159,21 @@ def anonymous_bytes(pid):
     return _status_bytes(pid, "RssAnon")
 
 
+def status_field(pid, key):
+    """The words after `key:` in /proc/PID/status."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return line.split()[1:]
+    return []
+
+
+def suspend(pid):
+    """Returns when every thread of the process has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: all(status_field(f"{pid}/task/{task}", "State")[0] == "T"
+                           for task in os.listdir(f"/proc/{pid}/task")))
+
+
 def thread_names(pid):
     names = []
     for task in os.listdir(f"/proc/{pid}/task"):

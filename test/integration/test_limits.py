@@ -422,6 +422,29 @@ class Timeouts(Case):
         self.assertEqual(self.server.await_exit(), 0)
         self.assertNotIn("timeouts.drain passed", self.server.stderr)
 
+    def test_stuck_timeout_just_under_keeps_the_worker(self):
+        self.serve("timeouts { stuck = 1h }")
+        worker = self.server.worker_pid()
+        harness.suspend(worker)
+        client = self.connect()
+        client.send(Client.head("GET", "/ping"))
+        self.assertFalse(client.has_bytes_within(TICK_MS / 1000))
+        os.kill(worker, signal.SIGCONT)
+        self.assertEqual(client.response().body, b"pong")
+        self.assertEqual(self.server.worker_pid(), worker)
+
+    def test_stuck_timeout_just_over_replaces_the_worker(self):
+        self.serve(f"timeouts {{ stuck = {4 * TICK_MS}ms }}")
+        worker = self.server.worker_pid()
+        harness.suspend(worker)
+        client = self.connect()
+        client.send(Client.head("GET", "/ping"))
+        self.server.await_stderr(rf"error supervisor worker 1 \(pid {worker}\) has not reacted for "
+                                 r"timeouts\.stuck \(state T \(stopped\).*\); replacing it$")
+        self.assertEqual(client.response().body, b"pong")
+        self.server.await_stderr(rf"worker 1 \(pid {worker}\) was killed by signal")
+        self.assertGreaterEqual(self.server.stats()["restarts"], 1)
+
     def test_drain_timeout_just_over_is_cut(self):
         client = self.drain_a_download(f"{TICK_MS}ms")
         self.server.await_stderr("timeouts.drain passed")

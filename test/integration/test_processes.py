@@ -14,31 +14,12 @@ import unittest
 
 import harness
 from harness import (BACKEND, KIB, MIB, ConnectionEnded, Client, Server, Sha256, children_of,
-                     process_is_alive, wait_until)
+                     process_is_alive, status_field, suspend, wait_until)
 
 DETAILS = {"io_uring": r" \(kernel \d+\.\d+, liburing \d+\.\d+\)", "epoll": r" \(kernel \d+\.\d+\)"}
 BANNER = rf"^ringlet \d+\.\d+\.\d+, {BACKEND}{DETAILS[BACKEND]}, 1 worker$"
 
 LARGE = 64 * MIB  # far beyond what the sockets between server and client hold
-
-
-def status_field(pid, key):
-    """The words after `key:` in /proc/PID/status."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return line.split()[1:]
-    return []
-
-
-def is_suspended(pid):
-    return all(status_field(f"{pid}/task/{task}", "State")[0] == "T"
-               for task in os.listdir(f"/proc/{pid}/task"))
-
-
-def suspend(pid):
-    """Returns when every thread of the process has stopped."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: is_suspended(pid))
 
 
 def begin_download(server, target):
