@@ -132,7 +132,7 @@ static void add_description(struct answer *answer, bool is_partial)
 		exchange_add_field(
 			answer->exchange, text_literal("Content-Encoding"), representation->coding);
 	if (!is_known)
-		representation_add_last_modified(representation, answer->exchange);
+		representation_add_last_modified(representation, answer->exchange, answer->now);
 	representation_add_etag(representation, answer->exchange);
 	add_accept_ranges(answer);
 }
@@ -197,6 +197,9 @@ static void answer_body(struct answer *answer)
 static void answer_not_modified(struct answer *answer)
 {
 	representation_add_etag(answer->representation, answer->exchange);
+	if (answer->representation->etag_length == 0)
+		representation_add_last_modified(
+			answer->representation, answer->exchange, answer->now);
 	exchange_answer(answer->exchange, 304, NULL, 0);
 }
 
@@ -215,6 +218,7 @@ void file_answer(struct exchange *exchange, const struct file_delivery *delivery
 	answer.offer = offer;
 	answer.representation = representation;
 	answer.validators.etag = representation_etag(representation);
+	answer.validators.is_undated = !representation->is_dated;
 	answer.validators.modified = representation->last_modified;
 	answer.validators.modified_text = representation_last_modified(representation);
 	answer.now = (time_t)(proactor_wall_ns(exchange->proactor) / 1000000000);

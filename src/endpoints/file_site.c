@@ -46,6 +46,7 @@ struct file_site {
 	struct text charset;
 	bool dot_files;
 	bool autoindex;
+	struct etags etags;
 	const struct file_delivery *delivery;
 	const struct sibling_kind *siblings[SIBLING_KIND_COUNT];
 	size_t sibling_count;
@@ -60,10 +61,14 @@ struct file_request {
 	size_t tried_count;    /* of the site's tries */
 	unsigned error_status; /* the page of this error is looked for; 0: the file */
 
+	/* The tag of what the lookup found, and who goes on when it is there; NULL: no search. */
+	struct etag_search search;
+	void (*tagged)(struct file_request *request, struct content *content);
+
 	/* What is sent; its path is without the leading slash. */
 	struct text found_path;
 	const struct stat *found_stat;
-	struct content *content;
+	struct content *content; /* NULL: nothing was found yet */
 	struct representation representation;
 
 	/* The siblings: bits of those looked for, which one is being looked for; its path is the
@@ -131,6 +136,24 @@ static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 			.fallback = "no",                                                          \
 			.help = "Is a directory without an index file listed, by name, "           \
 				"size and time?  no: 403.",                                        \
+			.inherited = true,                                                         \
+		},                                                                                 \
+		{                                                                                  \
+			.name = "etag",                                                            \
+			.type = SETTING_WORD,                                                      \
+			.fallback = "auto",                                                        \
+			.words = etag_words,                                                       \
+			.check = etag_check,                                                       \
+			.help = "Which entity tags files get. auto: a hash of the content for "    \
+				"files that the cache may hold in memory; for longer ones the "    \
+				"tag in FILE.etag beside the file, if there is one, else a hash "  \
+				"of their times, inode and length. content: a hash of the "        \
+				"content for all, computed once per version of a file, so that "   \
+				"servers agree about copies of it. time: the time of "             \
+				"modification and the length; right only where every change of "   \
+				"a file changes one of them. no: none. A time of modification "    \
+				"that tools write into every file (1970, 1980-01-01 and the "      \
+				"like) gives neither a tag nor Last-Modified.",                    \
 			.inherited = true,                                                         \
 		},                                                                                 \
 	{                                                                                          \
@@ -291,6 +314,49 @@ static int start_lookup(struct file_request *request)
 	return lookup_start(&request->lookup, request->key.path);
 }
 
+static void abandon(struct file_request *request, struct content *content)
+{
+	content_return(content);
+	if (request->content)
+		content_return(request->content);
+	end_request(request, 503);
+}
+
+static void tag_found(struct etag_search *search)
+{
+	struct file_request *request = container_of(search, struct file_request, search);
+	struct root_directory *directory = search->directory;
+	void (*tagged)(struct file_request *, struct content *) = request->tagged;
+
+	request->tagged = NULL;
+	if (request->exchange->cancelled)
+		abandon(request, search->content);
+	else
+		tagged(request, search->content);
+	root_return(directory);
+}
+
+/* Goes on with `tagged`, now or later.  The directory is held, so that the cache can tell whether
+ * the root has led elsewhere meanwhile. */
+static void find_tag(struct file_request *request, struct content *content,
+	void (*tagged)(struct file_request *request, struct content *content))
+{
+	struct etag_search *search = &request->search;
+
+	search->etags = &request->site->etags;
+	search->content = content;
+	search->stat = &request->lookup.stat;
+	search->directory = request->lookup.directory;
+	search->path = lookup_path(&request->lookup);
+	search->done = tag_found;
+	if (etag_search_start(search)) {
+		tagged(request, content);
+		return;
+	}
+	request->tagged = tagged;
+	root_hold(search->directory);
+}
+
 /* Describes what the lookup found, and keeps it; the media type is that of `path`.  The content is
  * held already, and what is returned in its place is it, or the same from memory. */
 static struct content *describe(struct file_request *request, struct representation *representation,
@@ -299,7 +365,8 @@ static struct content *describe(struct file_request *request, struct representat
 	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
 	const struct cached_file *kept;
 
-	representation_init(representation, path, coding, &request->lookup.stat, now);
+	representation_init(
+		representation, path, coding, &request->lookup.stat, &request->search.etag, now);
 	kept = keep(request, representation, content);
 	if (!kept || kept->content == content)
 		return content;
@@ -347,7 +414,7 @@ static void use_kept_sibling(struct file_request *request, const struct cached_f
 
 static void try_siblings(struct file_request *request);
 
-static void sibling_found(struct file_request *request, struct content *content)
+static void sibling_tagged(struct file_request *request, struct content *content)
 {
 	const struct text path = { request->path, request->path_length };
 	struct representation representation;
@@ -378,7 +445,7 @@ static void sibling_looked_up(struct lookup *lookup)
 	}
 	content = hold_file(request);
 	if (content)
-		sibling_found(request, content);
+		find_tag(request, content, sibling_tagged);
 	else
 		content_return(original);
 }
@@ -441,14 +508,11 @@ static bool may_have_siblings(const struct file_request *request)
 	return request->site->sibling_count > 0 && request->error_status == 0;
 }
 
-static void file_found(struct file_request *request)
+static void file_tagged(struct file_request *request, struct content *content)
 {
 	const struct text no_coding = { NULL, 0 };
 	struct text path = lookup_path(&request->lookup);
-	struct content *content = hold_file(request);
 
-	if (!content)
-		return;
 	request->found_path = path;
 	request->found_stat = &request->lookup.stat;
 	request->content = describe(request, &request->representation, content, path, no_coding);
@@ -456,6 +520,14 @@ static void file_found(struct file_request *request)
 		begin_siblings(request, path, &request->lookup.stat);
 	else
 		answer_file(request);
+}
+
+static void file_found(struct file_request *request)
+{
+	struct content *content = hold_file(request);
+
+	if (content)
+		find_tag(request, content, file_tagged);
 }
 
 static void file_is_kept(struct file_request *request, const struct cached_file *kept)
@@ -596,6 +668,8 @@ static struct file_request *begin_request(struct file_site *site, struct exchang
 	request->tried_count = 0;
 	request->error_status = 0;
 	request->siblings_tried = 0;
+	request->tagged = NULL;
+	request->content = NULL;
 	return request;
 }
 
@@ -628,7 +702,10 @@ void file_site_cancelled(void *state, struct exchange *exchange)
 	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
 
 	(void)state;
-	lookup_cancel(&(*mine)->lookup);
+	if ((*mine)->tagged)
+		etag_search_cancel(&(*mine)->search);
+	else
+		lookup_cancel(&(*mine)->lookup);
 }
 
 /* --- the location ------------------------------------------------------------------------- */
@@ -668,6 +745,7 @@ int file_site_open(void **state, const struct section *location, struct proactor
 	site->autoindex = section_yes(location, "autoindex");
 	site->dot_files = section_yes(location, "dot_files");
 	site->charset = text_of(section_string(location, "charset"));
+	etags_open(&site->etags, proactor, section_word(location, "etag"));
 	if (delivery->has_siblings)
 		read_siblings(site, location);
 	r = root_open(&site->root, path, proactor);
@@ -689,6 +767,7 @@ void file_site_close(void *state)
 {
 	struct file_site *site = state;
 
+	etags_close(&site->etags);
 	cache_close(&site->view);
 	root_close(site->root);
 	block_pool_trim(&requests);

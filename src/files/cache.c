@@ -34,6 +34,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "files/same_file.h"
 #include "files/watch.h"
 
 #define SECOND_NS         UINT64_C(1000000000)
@@ -119,6 +120,13 @@ void cache_limit(const struct cache_limits *new_limits)
 {
 	assert(!cache.proactor);
 	limits = *new_limits;
+}
+
+size_t cache_loaded_length_max(void)
+{
+	if (limits.entry_count_max == 0)
+		return 0;
+	return (size_t)smaller(limits.file_length_max, limits.byte_count_max);
 }
 
 /* --- entries going ------------------------------------------------------------------------ */
@@ -259,18 +267,6 @@ static void end_load(struct load *load)
 	entry->is_loading = false;
 	if (entry->is_dropped)
 		free(entry);
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mode == b->st_mode && is_same_time(&a->st_mtim, &b->st_mtim) &&
-	       is_same_time(&a->st_ctim, &b->st_ctim);
 }
 
 static void file_examined(struct proactor *proactor, struct op *op)
@@ -593,20 +589,25 @@ static void insert(struct entry *entry)
 	metrics_add(METRIC_CACHE_ENTRIES, 1);
 }
 
-static bool is_confirmed(const struct entry *entry, const struct lookup *lookup)
+static bool is_confirmed(const struct entry *entry, const struct lookup *lookup,
+	const struct representation *representation)
 {
 	if (entry->file.status != lookup->status)
 		return false;
-	return lookup->status != 200 || (is_same_file(&entry->file.stat, &lookup->stat) &&
-						text_equal(entry->file.path, lookup_path(lookup)));
+	return lookup->status != 200 ||
+	       (is_same_file(&entry->file.stat, &lookup->stat) &&
+		       text_equal(entry->file.path, lookup_path(lookup)) &&
+		       text_equal(representation_etag(&entry->file.representation),
+			       representation_etag(representation)));
 }
 
 /* NULL: it is no longer true, or there was none. */
-static struct entry *confirm(struct entry *entry, const struct lookup *lookup, uint64_t now_ns)
+static struct entry *confirm(struct entry *entry, const struct lookup *lookup,
+	const struct representation *representation, uint64_t now_ns)
 {
 	if (!entry)
 		return NULL;
-	if (!is_confirmed(entry, lookup)) {
+	if (!is_confirmed(entry, lookup, representation)) {
 		invalidate(entry);
 		return NULL;
 	}
@@ -627,7 +628,7 @@ const struct cached_file *cache_keep(struct cache_view *view, const struct cache
 		lookup->directory != view->tree->directory)
 		return NULL;
 	hash = hash_key(view, key);
-	entry = confirm(find_entry(view, key, hash), lookup, since->now_ns);
+	entry = confirm(find_entry(view, key, hash), lookup, representation, since->now_ns);
 	if (entry)
 		return &entry->file;
 	if (!may_be_kept(lookup))

@@ -22,6 +22,9 @@ struct cache_limits {
 /* Before the first view is opened. */
 void cache_limit(const struct cache_limits *limits);
 
+/* The length up to which files may be held in memory; 0: none are. */
+size_t cache_loaded_length_max(void);
+
 /* A kept outcome of a lookup; valid until the loop goes on or another is asked for. */
 struct cached_file {
 	unsigned status;  /* 200, 301, 403 or 404, as a lookup's */

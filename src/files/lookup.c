@@ -81,12 +81,15 @@ static void log_error_outcome(const struct lookup *lookup, int error)
 	log_outcome(lookup, reason);
 }
 
+/* The directory is the lookup's until its owner, who may take it for longer, has had its turn. */
 static void finish(struct lookup *lookup)
 {
-	if (lookup->directory)
-		root_return(lookup->directory);
+	struct root_directory *directory = lookup->directory;
+
 	free(lookup->resolved);
 	lookup->done(lookup);
+	if (directory)
+		root_return(directory);
 }
 
 static void finish_with_error(struct lookup *lookup, int error)

@@ -32,11 +32,12 @@ struct lookup {
 	int fd;           /* of the file, now the owner's to close; -1 */
 	struct stat stat; /* of the file */
 	bool passed_link; /* a symbolic link was followed, or met */
+	struct root_directory *directory; /* what the path is beneath, until done() returns; NULL
+					     with 503 only */
 
 	/* Private. */
 	struct op op;
 	struct root_wait wait;
-	struct root_directory *directory; /* what this lookup is beneath, from begin to end */
 	size_t index_next;
 	size_t path_length; /* of what was asked for; in `path` an index name may follow */
 	unsigned attempts;

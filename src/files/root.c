@@ -66,6 +66,13 @@ static struct root_directory *directory_new(struct root *root)
 	return directory;
 }
 
+struct root_directory *root_hold(struct root_directory *directory)
+{
+	assert(directory->user_count > 0);
+	directory->user_count++;
+	return directory;
+}
+
 static struct root_directory *take_current(struct root *root)
 {
 	if (root->current)

@@ -68,6 +68,9 @@ void root_doubt(struct root *root);
 /* Begins a look-up, or joins the one that is under way; wait->found() runs once, from the loop. */
 void root_await(struct root *root, struct root_wait *wait);
 
+/* Another one uses a directory that is in use; returns it. */
+struct root_directory *root_hold(struct root_directory *directory);
+
 void root_return(struct root_directory *directory);
 
 #endif

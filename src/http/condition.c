@@ -96,11 +96,11 @@ static bool read_date(
 	return true;
 }
 
-/* The date in that field; false: there is none that counts. */
+/* The date in that field; false: there is none that counts, or none to compare it with. */
 static bool field_date(const struct request *request, struct text name, time_t *date,
 	const struct validators *validators, time_t now)
 {
-	const struct field *field = only_field(request, name);
+	const struct field *field = validators->is_undated ? NULL : only_field(request, name);
 
 	return field && read_date(date, field->value, validators, now);
 }
@@ -167,6 +167,6 @@ bool condition_allows_range(
 	if (take_entity_tag(&value, &theirs))
 		return value.length == 0 && take_entity_tag(&etag, &mine) &&
 		       tags_match(&mine, &theirs, false);
-	return read_date(&date, value, validators, now) && date == validators->modified &&
-	       is_strong_date(date, now);
+	return !validators->is_undated && read_date(&date, value, validators, now) &&
+	       date == validators->modified && is_strong_date(date, now);
 }

@@ -12,6 +12,7 @@ struct validators {
 	struct text etag;          /* as sent: quotes and "W/" included; empty: there is none */
 	time_t modified;           /* what Last-Modified says */
 	struct text modified_text; /* the same as sent; empty: not at hand */
+	bool is_undated;           /* there is no Last-Modified */
 };
 
 enum condition_outcome {

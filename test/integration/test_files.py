@@ -149,8 +149,12 @@ class Files(unittest.TestCase):
         self.assertEqual(first.field("Last-Modified"), "Sun, 13 Sep 2020 12:26:40 GMT")
         self.assertRegex(first.field("ETag"), r'^"[!#-~]+"$')
         self.assertEqual(self.get("/tagged").field("ETag"), first.field("ETag"))
-        os.utime(path, ns=(0, 1_600_000_000_123_456_790))
+        path.write_bytes(b"two")
+        os.utime(path, ns=(0, 1_600_000_000_123_456_789))
         self.assertNotEqual(self.get("/tagged").field("ETag"), first.field("ETag"))
+        os.utime(path, ns=(0, 1_600_000_001_000_000_000))
+        self.assertEqual(self.get("/tagged").field("Last-Modified"),
+                         "Sun, 13 Sep 2020 12:26:41 GMT")
 
     # Paths
 

@@ -43,6 +43,7 @@ PRIVATE_HEADERS = {
     r"openssl/.*": r"src/net/tls[^/]*",
     r"zlib\.h": r"src/filters/gzip\.c|test/unit/test_gzip\.c",
     r"nghttp2/.*": r"src/http2/.*",
+    r"xxhash\.h": r"src/files/content_hash_xxhash\.c",
 }
 
 

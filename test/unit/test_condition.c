@@ -305,6 +305,26 @@ static void test_if_range_that_comes_twice_allows_nothing(void **state)
 	assert_false(condition_allows_range(&request, &validators, NOW));
 }
 
+static void test_without_a_last_modified_no_date_counts(void **state)
+{
+	static const char *const names[] = { "If-Modified-Since", "If-Unmodified-Since" };
+	static const char *const dates[] = { BEFORE, THE_SAME, AFTER };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t name = 0; name < 2; name++) {
+			begin(METHOD_GET);
+			validators.is_undated = true;
+			add(names[name], dates[i]);
+			assert_int_equal(outcome(), CONDITION_PROCEED);
+		}
+		begin(METHOD_GET);
+		validators.is_undated = true;
+		add("If-Range", dates[i]);
+		assert_false(condition_allows_range(&request, &validators, NOW));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_if_range_compares_dates_exactly),
 		cmocka_unit_test(test_if_range_takes_no_date_whose_second_lasts),
 		cmocka_unit_test(test_if_range_that_comes_twice_allows_nothing),
+		cmocka_unit_test(test_without_a_last_modified_no_date_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

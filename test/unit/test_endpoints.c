@@ -207,6 +207,25 @@ static void test_etag_is_strong_and_changes_with_a_rewrite(void **state)
 	assert_false(text_equal(visit_field(&caller, "ETag"), text_of(etag)));
 }
 
+/* §8.8.2.1 */
+static void test_last_modified_is_never_after_date_when_the_clock_is_set_back(void **state)
+{
+	const struct text no_coding = { NULL, 0 };
+	const struct stat stat = { .st_mtim = { .tv_sec = 784111777 } };
+	const struct etag no_tag = { 0 };
+	struct representation representation;
+
+	(void)state;
+	representation_init(
+		&representation, text_literal("a.txt"), no_coding, &stat, &no_tag, 784111999);
+	visit_init(&caller, &place, "/a.txt");
+	representation_add_last_modified(&representation, &caller.exchange, 784111777);
+	assert_field("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+	visit_init(&caller, &place, "/a.txt");
+	representation_add_last_modified(&representation, &caller.exchange, 784111776);
+	assert_field("Last-Modified", "Sun, 06 Nov 1994 08:49:36 GMT");
+}
+
 /* --- conditions (RFC 9110 §13) ------------------------------------------------------------ */
 
 static void handle_and_pull(const struct endpoint *endpoint, void *state)
@@ -1247,6 +1266,7 @@ static const struct CMUnitTest everywhere[] = {
 	AT_PLACE(test_redirect_that_is_too_long_is_414),
 	AT_PLACE(test_index_file_is_answered_with_its_own_type),
 	AT_PLACE(test_etag_is_strong_and_changes_with_a_rewrite),
+	AT_PLACE(test_last_modified_is_never_after_date_when_the_clock_is_set_back),
 	AT_PLACE(test_not_modified_carries_the_etag_and_no_body),
 	AT_PLACE(test_failed_condition_is_412),
 	AT_PLACE(test_conditions_do_not_hide_what_is_missing),
