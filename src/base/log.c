@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/escape.h"
 
 static const char *const LEVEL_NAMES[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
@@ -55,20 +56,6 @@ static void append_time(struct buffer *line)
 		now.tv_nsec / 1000000);
 }
 
-/* What a client sent may stand in a message; it must not be able to forge a line or to steer a
- * terminal. */
-static void append_escaped(struct buffer *line, struct text message)
-{
-	for (size_t i = 0; i < message.length; i++) {
-		unsigned char byte = (unsigned char)message.bytes[i];
-
-		if (byte < 0x20 || byte == 0x7f)
-			buffer_append_format(line, "\\x%02X", byte);
-		else
-			buffer_append_byte(line, (char)byte);
-	}
-}
-
 static void write_line(struct text line)
 {
 	if (sink_write) {
@@ -95,7 +82,7 @@ static void log_text(enum log_level level, struct text message)
 	buffer_append_format(&line, " %s ", LEVEL_NAMES[level]);
 	if (speaker_name[0] != '\0')
 		buffer_append_format(&line, "%s ", speaker_name);
-	append_escaped(&line, message);
+	escape_append(&line, message, ESCAPE_MESSAGE, buffer_room(&line));
 	line.size++;
 	buffer_append_byte(&line, '\n');
 	write_line(buffer_text(&line));

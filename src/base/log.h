@@ -2,7 +2,7 @@
  *
  * A line reads `2026-11-21T09:46:03.123Z warning worker=2 text`.  Where it goes is the sink's
  * business: standard error until somebody sets another (a worker sets one that writes by ops, so
- * that a slow log never stops its loop).  Control bytes in a message are written as \xNN. */
+ * that a slow log never stops its loop).  Messages are escaped (base/escape.h). */
 #ifndef RINGLET_BASE_LOG_H
 #define RINGLET_BASE_LOG_H
 

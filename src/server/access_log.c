@@ -1,58 +1,34 @@
-/* From a finished response to its line in the access log.
- *
- * Escaping is one table per format that says, for a byte or a character, whether it may stand as
- * it is.  The bounds below times the longest escape of a byte (six, \u001F) stay under
- * ACCESS_LINE_LENGTH_MAX, so that no line is ever cut in the middle of an escape. */
+/* From a finished response to its line in the access log. */
 #include "server/access_log.h"
 
 #include <assert.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "base/host.h"
 #include "http/exchange.h"
 #include "net/address.h"
 
+/* Of what is written, escapes included. */
 enum {
 	LINE_LENGTH_MAX = 4096,  /* of the request line and of the target */
 	FIELD_LENGTH_MAX = 1024, /* of Referer, User-Agent, location */
 	NAME_LENGTH_MAX = 256,   /* of everything that is short by nature */
 };
 
-static_assert(6 * (LINE_LENGTH_MAX + 3 * FIELD_LENGTH_MAX + 5 * NAME_LENGTH_MAX) <
-		      ACCESS_LINE_LENGTH_MAX - 512,
+static_assert(
+	LINE_LENGTH_MAX + 3 * FIELD_LENGTH_MAX + 5 * NAME_LENGTH_MAX < ACCESS_LINE_LENGTH_MAX - 512,
 	"a line fits");
 
-static const char HEX_DIGITS[] = "0123456789ABCDEF";
-
 /* --- combined ----------------------------------------------------------------------------- */
-
-static void append_hex_escape(struct buffer *line, unsigned char byte)
-{
-	buffer_append_string(line, "\\x");
-	buffer_append_byte(line, HEX_DIGITS[byte >> 4]);
-	buffer_append_byte(line, HEX_DIGITS[byte & 15]);
-}
-
-static bool stands_as_it_is(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-}
 
 /* "-" stands for what is not there, as in other servers' logs. */
 static void append_escaped(struct buffer *line, struct text text, size_t length_max)
 {
-	text = text_first(text, length_max);
 	if (text.length == 0)
 		buffer_append_byte(line, '-');
-	for (size_t i = 0; i < text.length; i++) {
-		unsigned char byte = (unsigned char)text.bytes[i];
-
-		if (stands_as_it_is(byte))
-			buffer_append_byte(line, (char)byte);
-		else
-			append_hex_escape(line, byte);
-	}
+	escape_append(line, text, ESCAPE_COMBINED, length_max);
 }
 
 static void append_quoted(struct buffer *line, struct text text, size_t length_max)
@@ -104,108 +80,15 @@ void access_log_append_combined(struct buffer *line, const struct access_entry *
 
 /* --- JSON (RFC 8259) ---------------------------------------------------------------------- */
 
-/* What a lead byte promises (RFC 3629 §4): how long the sequence is, and the range of its second
- * byte, which rules out overlong forms, surrogates and what lies beyond U+10FFFF. */
-struct utf8_lead {
-	unsigned char first, last;
-	unsigned char length;
-	unsigned char second_first, second_last;
-};
-
-static const struct utf8_lead UTF8_LEADS[] = {
-	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
-	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
-	{ 0xe1, 0xec, 3, 0x80, 0xbf },
-	{ 0xed, 0xed, 3, 0x80, 0x9f },
-	{ 0xee, 0xef, 3, 0x80, 0xbf },
-	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
-	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
-	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
-};
-
-static const struct utf8_lead *find_lead(unsigned char byte)
-{
-	for (size_t i = 0; i < sizeof(UTF8_LEADS) / sizeof(UTF8_LEADS[0]); i++) {
-		if (byte >= UTF8_LEADS[i].first && byte <= UTF8_LEADS[i].last)
-			return &UTF8_LEADS[i];
-	}
-	return NULL;
-}
-
-/* Length of the well-formed sequence of several bytes that `text` begins with, or 0. */
-static size_t sequence_length(struct text text)
-{
-	const unsigned char *bytes = (const unsigned char *)text.bytes;
-	const struct utf8_lead *lead = find_lead(bytes[0]);
-
-	if (!lead || lead->length > text.length)
-		return 0;
-	if (bytes[1] < lead->second_first || bytes[1] > lead->second_last)
-		return 0;
-	for (size_t i = 2; i < lead->length; i++) {
-		if ((bytes[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return lead->length;
-}
-
-static void append_unicode_escape(struct buffer *line, unsigned char code)
-{
-	buffer_append_string(line, "\\u00");
-	buffer_append_byte(line, HEX_DIGITS[code >> 4]);
-	buffer_append_byte(line, HEX_DIGITS[code & 15]);
-}
-
-static void append_json_ascii(struct buffer *line, unsigned char byte)
-{
-	if (byte == '"' || byte == '\\')
-		buffer_append_byte(line, '\\');
-	if (byte < 0x20 || byte == 0x7f)
-		append_unicode_escape(line, byte);
-	else
-		buffer_append_byte(line, (char)byte);
-}
-
-/* One character, or one byte that belongs to none; returns how many bytes were taken.  U+0080 to
- * U+009F are control characters, too.  A byte that is not UTF-8 becomes the text \xNN. */
-static size_t append_json_character(struct buffer *line, struct text text)
-{
-	unsigned char byte = (unsigned char)text.bytes[0];
-	size_t length;
-
-	if (byte < 0x80) {
-		append_json_ascii(line, byte);
-		return 1;
-	}
-	length = sequence_length(text);
-	if (length == 0) {
-		buffer_append_byte(line, '\\');
-		append_hex_escape(line, byte);
-		return 1;
-	}
-	if (byte == 0xc2 && (unsigned char)text.bytes[1] < 0xa0)
-		append_unicode_escape(line, (unsigned char)text.bytes[1]);
-	else
-		buffer_append(line, text_first(text, length));
-	return length;
-}
-
-static void append_json_string(struct buffer *line, struct text text, size_t length_max)
-{
-	text = text_first(text, length_max);
-	buffer_append_byte(line, '"');
-	while (text.length > 0)
-		text = text_from(text, append_json_character(line, text));
-	buffer_append_byte(line, '"');
-}
-
 static void append_member(
 	struct buffer *line, const char *name, struct text value, size_t length_max)
 {
 	buffer_append_string(line, ",\"");
 	buffer_append_string(line, name);
 	buffer_append_string(line, "\":");
-	append_json_string(line, value, length_max);
+	buffer_append_byte(line, '"');
+	escape_append(line, value, ESCAPE_JSON, length_max);
+	buffer_append_byte(line, '"');
 }
 
 /* 2026-11-21T09:46:03.123Z */

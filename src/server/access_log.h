@@ -12,7 +12,7 @@
 /* In the order of the words of the setting access_log_format. */
 enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
 
-enum { ACCESS_LINE_LENGTH_MAX = 53248 };
+enum { ACCESS_LINE_LENGTH_MAX = 9216 };
 
 /* What a line says.  The texts are as received: unescaped, unbounded, possibly empty. */
 struct access_entry {

@@ -15,8 +15,9 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/smaller.h"
 
-enum { FLUSH_WAIT_MS = 1000 };
+enum { FLUSH_WAIT_MS = 1000, BATCH_SIZE_MIN = 32 << 10 };
 
 static size_t count_lines(struct text text)
 {
@@ -27,11 +28,16 @@ static size_t count_lines(struct text text)
 	return count;
 }
 
+static struct text unwritten(const struct log_writer *writer)
+{
+	return text_from(
+		(struct text){ writer->writing.bytes, writer->writing.length }, writer->written);
+}
+
 /* As many whole lines as one write may carry; a longer line goes alone. */
 static struct text next_piece(const struct log_writer *writer)
 {
-	struct text rest = { writer->writing.bytes + writer->written,
-		writer->writing.length - writer->written };
+	struct text rest = unwritten(writer);
 	const char *newline;
 
 	if (rest.length <= writer->length_max)
@@ -50,10 +56,45 @@ static void write_piece(struct log_writer *writer)
 		writer->proactor, &writer->write, writer->fd, piece.bytes, piece.length, OP_APPEND);
 }
 
+/* Grows by doubling; false at the bound or without memory. */
+static bool make_room(const struct log_writer *writer, struct log_batch *batch, size_t length)
+{
+	size_t size = batch->size;
+	char *bytes;
+
+	if (length <= size - batch->length)
+		return true;
+	while (length > size - batch->length && size < writer->batch_size_max)
+		size = smaller(size * 2, writer->batch_size_max);
+	if (length > size - batch->length)
+		return false;
+	bytes = realloc(batch->bytes, size);
+	if (!bytes)
+		return false;
+	batch->bytes = bytes;
+	batch->size = size;
+	return true;
+}
+
+/* After a burst, a batch halves each time that it was hardly used. */
+static void shrink(struct log_batch *batch)
+{
+	char *bytes;
+
+	if (batch->size / 2 < BATCH_SIZE_MIN || batch->length > batch->size / 4)
+		return;
+	bytes = realloc(batch->bytes, batch->size / 2);
+	if (!bytes)
+		return;
+	batch->bytes = bytes;
+	batch->size /= 2;
+}
+
 static void swap_batches(struct log_writer *writer)
 {
 	struct log_batch written = writer->writing;
 
+	shrink(&written);
 	written.length = 0;
 	writer->writing = writer->filling;
 	writer->filling = written;
@@ -88,10 +129,7 @@ static void report_drops(struct log_writer *writer)
 
 static void give_up_batch(struct log_writer *writer, int error)
 {
-	struct text rest = { writer->writing.bytes + writer->written,
-		writer->writing.length - writer->written };
-
-	drop(writer, count_lines(rest));
+	drop(writer, count_lines(unwritten(writer)));
 	writer->written = writer->writing.length;
 	if (writer->failing)
 		return;
@@ -123,18 +161,23 @@ int log_writer_open(
 {
 	struct stat stat;
 	bool shared_pipe = fstat(fd, &stat) == 0 && S_ISFIFO(stat.st_mode);
-	char *memory = malloc(size);
+	size_t batch_size = smaller(size / 2, BATCH_SIZE_MIN);
+	struct log_batch filling = { .bytes = malloc(batch_size), .size = batch_size };
+	struct log_batch writing = { .bytes = malloc(batch_size), .size = batch_size };
 
-	if (!memory)
+	if (!filling.bytes || !writing.bytes) {
+		free(filling.bytes);
+		free(writing.bytes);
 		return -ENOMEM;
+	}
 	*writer = (struct log_writer){
 		.proactor = proactor,
 		.name = name,
 		.fd = fd,
-		.batch_size = size / 2,
+		.batch_size_max = size / 2,
 		.length_max = shared_pipe ? PIPE_BUF : size,
-		.filling.bytes = memory,
-		.writing.bytes = memory + size / 2,
+		.filling = filling,
+		.writing = writing,
 	};
 	op_init(&writer->write, on_written);
 	return 0;
@@ -145,7 +188,7 @@ void log_writer_append(struct log_writer *writer, struct text line)
 	struct log_batch *batch = &writer->filling;
 
 	assert(line.length > 0 && line.bytes[line.length - 1] == '\n');
-	if (line.length > writer->batch_size - batch->length) {
+	if (!make_room(writer, batch, line.length)) {
 		drop(writer, 1);
 		return;
 	}
@@ -183,21 +226,21 @@ static int write_patiently(int fd, struct text rest)
 
 void log_writer_flush(struct log_writer *writer)
 {
-	assert(!op_is_active(&writer->write));
-	while (!log_writer_is_idle(writer)) {
-		struct text rest = { writer->writing.bytes + writer->written,
-			writer->writing.length - writer->written };
+	struct text filling = { writer->filling.bytes, writer->filling.length };
 
-		if (write_patiently(writer->fd, rest) < 0)
-			return; /* nowhere left to say so */
+	while (!op_is_active(&writer->write) && !log_writer_is_idle(writer) &&
+		write_patiently(writer->fd, unwritten(writer)) == 0) {
 		swap_batches(writer);
+		filling.length = 0;
 	}
+	drop(writer, count_lines(unwritten(writer)) + count_lines(filling));
+	report_drops(writer);
 }
 
 void log_writer_close(struct log_writer *writer)
 {
 	assert(!op_is_active(&writer->write));
-	free(writer->filling.bytes < writer->writing.bytes ? writer->filling.bytes
-							   : writer->writing.bytes);
+	free(writer->filling.bytes);
+	free(writer->writing.bytes);
 	*writer = (struct log_writer){ .fd = -1 };
 }

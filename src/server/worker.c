@@ -510,20 +510,14 @@ static void settle(struct worker *worker, uint64_t patience_ns)
 	}
 }
 
-static void close_log(struct log_writer *writer)
-{
-	if (!writer->proactor)
-		return;
-	if (op_is_active(&writer->write))
-		return; /* the log hangs; so would we */
-	log_writer_flush(writer);
-}
-
 static void close_logs(struct worker *worker)
 {
+	if (worker->access_log.proactor)
+		log_writer_flush(&worker->access_log);
+	settle(worker, STOP_NS / 10); /* the flush may have reported drops to the error log */
 	log_set_sink(NULL, NULL);
-	close_log(&worker->access_log);
-	close_log(&worker->error_log);
+	if (worker->error_log.proactor)
+		log_writer_flush(&worker->error_log);
 }
 
 static void free_all(struct worker *worker)

@@ -594,15 +594,34 @@ class Logs(unittest.TestCase):
             self.assertEqual(server.stderr.count("cannot write access_log"), 1)
 
     def test_reader_that_does_not_read_costs_lines_not_service(self):
-        server = Server(files={"a": b"hello"}, settings={"access_log": '"fifo"'})
+        server = Server(files={"a": b"hello"}, settings={
+            "access_log": '"fifo"', "access_log_format": "json"})
         os.mkfifo(server.directory / "fifo")
         reader = os.open(server.directory / "fifo", os.O_RDONLY | os.O_NONBLOCK)
         with server, server.client() as client:
-            target = "/a?" + "x" * 3000
-            for _ in range(200):
-                self.assertEqual(client.get(target).body, b"hello")
+            head = Client.head("GET", "/a?" + "x" * 4000, fields={
+                "Referer": "x" * 1000, "User-Agent": "x" * 1000})
+            for _ in range(40):  # 5 MB of lines
+                client.send(head * 20)
+                for _ in range(20):
+                    self.assertEqual(client.response().body, b"hello")
             self.assertGreater(server.stats()["counters"]["log_lines_dropped"], 0)
         os.close(reader)
+        self.assertRegex(server.stderr, r"warning worker=1 access_log: \d+ lines dropped")
+
+    def test_burst_of_long_requests_hides_none_from_the_access_log(self):
+        with Server(files={"a": b"hello"}, settings={"access_log": '"access.log"'}) as server:
+            log = server.directory / "access.log"
+            noise = Client.head("GET", "/a?" + "\\" * 4000, fields={
+                "Referer": "\\" * 5000, "User-Agent": "\\" * 5000})
+            with server.client() as client:
+                for number in range(20):
+                    client.send(noise * 10 + Client.head("GET", f"/a?chosen-{number}"))
+                    for _ in range(11):
+                        client.response()
+            wait_until(lambda: log.read_text().count("/a?chosen-") == 20)
+            self.assertEqual(log.read_text().count("\n"), 220)
+            self.assertLess(max(map(len, log.read_text().splitlines())), 9 * KIB)
 
 
 class Descriptors(unittest.TestCase):

@@ -130,6 +130,32 @@ static void test_lines_beyond_the_bound_are_dropped_and_reported_once(void **sta
 	close(fd);
 }
 
+static void test_batch_grows_with_a_burst_and_shrinks_again(void **state)
+{
+	enum { LINES = 20000 };
+	uint64_t before = metrics_sum(METRIC_LOG_LINES_DROPPED);
+	size_t size, grown;
+	int fd = open_file();
+
+	(void)state;
+	assert_int_equal(log_writer_open(&writer, proactor, fd, "test", LOG_WRITER_SIZE), 0);
+	size = writer.filling.size;
+	for (int i = 0; i < LINES; i++)
+		append("one of a burst of lines\n");
+	grown = writer.filling.size;
+	assert_true(grown >= LINES * 20 && grown <= LOG_WRITER_SIZE / 2);
+	run_until_idle();
+	assert_int_equal(lseek(fd, 0, SEEK_END), LINES * strlen("one of a burst of lines\n"));
+	assert_int_equal(metrics_sum(METRIC_LOG_LINES_DROPPED), before);
+	for (int i = 0; i < 32; i++) {
+		append("line\n");
+		run_until_idle();
+	}
+	assert_int_equal(writer.filling.size, size);
+	assert_int_equal(writer.writing.size, size);
+	close(fd);
+}
+
 static void report_into_itself(void *context, struct text line)
 {
 	keep_report(NULL, line);
@@ -222,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_lines_beyond_the_bound_are_dropped_and_reported_once, open_loop,
 			close_loop),
+		cmocka_unit_test_setup_teardown(
+			test_batch_grows_with_a_burst_and_shrinks_again, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(
 			test_failing_error_log_does_not_feed_on_its_own_reports, open_loop,
 			close_loop),
