@@ -5,6 +5,7 @@ A thread plays the server with prepared bytes; the daemon is not needed."""
 import hashlib
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -221,9 +222,10 @@ class TheServer(unittest.TestCase):
                 os.kill(server.pid, 9)
                 server.process.wait(harness.SECONDS)
 
-    def test_terminated_test_leaves_no_daemon(self):
+    def assert_ended_test_leaves_nothing(self, end, case="signal.pause()"):
+        """A test whose case starts a daemon and a process in a session of its own is ended."""
         program = f"""
-import signal, sys, unittest
+import os, signal, subprocess, sys, unittest
 sys.path.insert(0, {os.path.dirname(harness.__file__)!r})
 import harness
 class Case(harness.ServerCase):
@@ -231,17 +233,39 @@ class Case(harness.ServerCase):
     def make_server(cls):
         return harness.Server(binary={self.binary!r})
     def test(self):
-        print(self.server.worker_pid(), flush=True)
-        signal.pause()
+        other = subprocess.Popen(
+            [sys.executable, "-c",
+             "import os, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+             "print(os.fork() or os.getpid(), flush=True); signal.pause()"],
+            stdout=subprocess.PIPE, start_new_session=True)
+        more = other.stdout.readline(), other.stdout.readline()
+        print(self.server.worker_pid(), other.pid, *map(int, more), flush=True)
+        {case}
 harness.main()
 """
         test = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL, text=True)
+                                stderr=subprocess.DEVNULL, text=True, start_new_session=True)
         with test:
             self.assertEqual(test.stdout.readline(), "1..1\n")
-            worker = int(test.stdout.readline())
-            test.terminate()
-        self.assertFalse(harness.process_is_alive(worker))
+            pids = [int(word) for word in test.stdout.readline().split()]
+            self.assertEqual(len(pids), 4)
+            end(test)
+        harness.wait_until(lambda: not any(map(harness.process_is_alive, pids)))
+
+    def test_terminated_test_leaves_no_process(self):
+        self.assert_ended_test_leaves_nothing(lambda test: test.terminate())
+
+    def test_killed_test_leaves_no_process(self):
+        """As `meson test` does it with a test that exceeds its time."""
+        self.assert_ended_test_leaves_nothing(
+            lambda test: os.killpg(test.pid, signal.SIGKILL))
+
+    def test_failed_test_leaves_no_process(self):
+        self.assert_ended_test_leaves_nothing(lambda test: None, case="self.fail()")
+
+    def test_test_that_kills_itself_leaves_no_process(self):
+        self.assert_ended_test_leaves_nothing(
+            lambda test: None, case="os.kill(os.getpid(), signal.SIGKILL)")
 
 
 if __name__ == "__main__":
