@@ -109,7 +109,7 @@ class ThePage(unittest.TestCase):
 
     @contextlib.contextmanager
     def load(self, server):
-        """Somebody who asks again and again; not so fast that the browser starves beside him."""
+        """A client that asks again and again, slowly enough to leave the processor to the browser."""
         is_enough = threading.Event()
 
         def ask():
@@ -117,7 +117,7 @@ class ThePage(unittest.TestCase):
                 with server.client() as client:
                     for target in ("/ping", "/static/letter.txt", "/ping"):
                         client.get(target)
-                is_enough.wait(0.005)
+                is_enough.wait(0.02)
 
         thread = threading.Thread(target=ask)
         thread.start()

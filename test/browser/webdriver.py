@@ -1,8 +1,11 @@
 """A headless Chromium, driven through WebDriver by the standard library alone.
 
-A `Browser` owns a directory of its own and a session of processes: chromedriver, which it starts,
-and whatever that starts.  Leaving it ends them all and waits until none is left, also when the test
-failed half-way.  Chromium reaches loopback only, and is told to ask nobody for anything.
+A `Browser` owns a directory and two sessions of processes: chromedriver's and Chromium's.  Leaving
+it ends them all and waits until none is left, also when the test failed half-way.  Chromium reaches
+127.0.0.0/8 only, and every feature that asks another host for something is off.
+
+Chromium is started here, not by chromedriver, which would look for it at `localhost`: that name
+does not resolve everywhere.
 
     with Browser() as browser:
         browser.open("http://127.0.0.1:8080/")
@@ -39,17 +42,24 @@ ARGUMENTS = (
     "--disable-component-update", "--disable-sync", "--disable-default-apps",
     "--disable-extensions", "--disable-breakpad", "--disable-crash-reporter",
     "--disable-domain-reliability", "--metrics-recording-only",
-    "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication",
+    # One renderer for all pages: a new one for each page costs more than all else.
+    "--renderer-process-limit=1", "--disable-site-isolation-trials", "--in-process-gpu",
+    "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,"
+    "SpareRendererForSitePerProcess,IsolateOrigins",
+    # What chromedriver would add.
+    "--remote-debugging-port=0", "--enable-automation", "--test-type=webdriver",
+    "--password-store=basic", "--disable-hang-monitor", "--disable-popup-blocking",
+    "--disable-prompt-on-repost", "--disable-client-side-phishing-detection",
 )
 PREFERENCES = {
-    "safebrowsing.enabled": False,
-    "search.suggest_enabled": False,
-    "alternate_error_pages.enabled": False,
-    "dns_prefetching.enabled": False,
-    "net.network_prediction_options": 2,
+    "safebrowsing": {"enabled": False},
+    "search": {"suggest_enabled": False},
+    "alternate_error_pages": {"enabled": False},
+    "dns_prefetching": {"enabled": False},
+    "net": {"network_prediction_options": 2},
     "credentials_enable_service": False,
-    "signin.allowed": False,
-    "translate.enabled": False,
+    "signin": {"allowed": False},
+    "translate": {"enabled": False},
 }
 
 
@@ -78,15 +88,16 @@ def processes_of_session(session):
 class Browser:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-browser-"))
-        self.process = None
+        self.processes = []
         self._root = None
 
     # Its life
 
     def __enter__(self):
         try:
+            address = self._start_chromium()
             self._start_driver()
-            self._open_session()
+            self._open_session(address)
         except BaseException:
             self._end()
             raise
@@ -95,57 +106,72 @@ class Browser:
     def __exit__(self, *error):
         self._end()
 
-    def _start_driver(self):
-        """chromedriver takes a free port of IPv4 and wants the same of IPv6: when somebody has
-        that, it ends, and is started again."""
-        said = self.directory / "chromedriver.txt"
+    def _start_chromium(self):
+        """Returns the address at which it takes commands."""
+        profile = self.directory / "profile"
+        (profile / "Default").mkdir(parents=True)
+        (profile / "Default" / "Preferences").write_text(json.dumps(PREFERENCES))
+        pattern = r"DevTools listening on ws://(127\.0\.0\.1:\d+)/"
+        return self._start("chromium", pattern, *ARGUMENTS, f"--user-data-dir={profile}",
+                           "about:blank")
 
-        def port():
-            if not self.process or self.process.poll() is not None:
-                self._start_process(said)
-            return re.search(r"started successfully on port (\d+)", said.read_text())
+    def _start_driver(self):
+        port = self._start("chromedriver", r"started successfully on port (\d+)", "--port=0")
+        self._root = f"http://127.0.0.1:{port}"
+
+    def _start(self, name, pattern, *arguments):
+        """Returns what the pattern finds in the program's output.  chromedriver takes a free port
+        of IPv4 and wants the same of IPv6: if that is taken, it ends, and is started again."""
+        output, process = self.directory / f"{name}.txt", None
+
+        def found():
+            nonlocal process
+            if not process or process.poll() is not None:
+                process = self._start_process(output, name, *arguments)
+            return re.search(pattern, output.read_text(errors="replace"))
 
         try:
-            match = harness.wait_until(port, SECONDS, "chromedriver's port")
+            return harness.wait_until(found, SECONDS, f"{name}'s port")[1]
         except AssertionError as error:
-            raise AssertionError(f"{error}; it says:\n{said.read_text()}") from None
-        self._root = f"http://127.0.0.1:{match[1]}"
+            error.add_note(f"{name} says:\n{output.read_text(errors='replace')}")
+            raise
 
-    def _start_process(self, said):
+    def _start_process(self, output, name, *arguments):
         homes = {name: str(self.directory) for name in ("HOME", "TMPDIR", "XDG_CONFIG_HOME",
                                                         "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
-        with open(said, "wb") as file:
-            self.process = subprocess.Popen(
-                [shutil.which("chromedriver"), "--port=0"], stdin=subprocess.DEVNULL, stdout=file,
+        with open(output, "wb") as file:
+            process = subprocess.Popen(
+                [shutil.which(name), *arguments], stdin=subprocess.DEVNULL, stdout=file,
                 stderr=file, start_new_session=True, env={**os.environ, **homes})
+        self.processes.append(process)
+        return process
 
-    def _open_session(self):
-        arguments = [*ARGUMENTS, f"--user-data-dir={self.directory / 'profile'}"]
+    def _open_session(self, address):
         answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": {"binary": shutil.which("chromium"), "args": arguments,
-                                   "prefs": PREFERENCES},
+            "goog:chromeOptions": {"debuggerAddress": address},
             "goog:loggingPrefs": {"browser": "ALL"},
             "timeouts": {"script": int(SECONDS * 1000), "pageLoad": int(SECONDS * 1000)},
         }}})
         self._root += f"/session/{answer['sessionId']}"
 
     def _end(self):
-        """No farewell is said: what is left of the profile is removed anyway."""
+        """The session is not closed: what is left of the profile is removed anyway."""
         try:
-            if self.process:
-                harness.wait_until(self._kill_all, SECONDS, "the end of the browser")
+            harness.wait_until(self._kill_all, SECONDS, "the end of the browser")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _kill_all(self):
-        """True when nothing is left; one that is just being forked is found the next time."""
-        remaining = processes_of_session(self.process.pid)
+        """True when nothing is left; a process that is just being forked is found the next time."""
+        remaining = [pid for process in self.processes
+                     for pid in processes_of_session(process.pid)]
         for pid in remaining:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.poll()
+        for process in self.processes:
+            process.poll()
         return not remaining
 
     # WebDriver (https://www.w3.org/TR/webdriver2/)
