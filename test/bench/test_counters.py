@@ -3,6 +3,7 @@
 Environment: as test_load.py, and ALLOCATIONS_LIBRARY: the library that counts allocations.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -38,25 +39,32 @@ class Gathering(unittest.TestCase):
         answer = client.get("/stats?format=json")
         return int(re.search(rb'"enters":\s*(\d+)', answer.body)[1])
 
+    def spent_enters(self, server, clients, watcher):
+        """The enters for a request of each client, which the worker finds all at once."""
+        first = self.enters(watcher)
+        between = self.enters(watcher) - first  # what it costs to look
+        worker = server.worker_pid()
+        stop_process(worker)
+        for client in clients:
+            client.send(client.head("GET", "/ping"))
+        os.kill(worker, signal.SIGCONT)
+        for client in clients:
+            self.assertEqual(client.response().body, b"pong")
+        return self.enters(watcher) - first - 2 * between
+
     def test_requests_that_came_together_are_served_together(self):
-        with harness.Server() as server, server.client() as watcher:
-            clients = [server.client() for _ in range(CONNECTION_COUNT)]
+        """The least of some rounds: a timer that expires within a round adds an enter, and beside
+        other load a round takes long."""
+        with harness.Server() as server, contextlib.ExitStack() as stack:
+            watcher, *clients = [stack.enter_context(server.client())
+                                 for _ in range(1 + CONNECTION_COUNT)]
             for client in clients:
                 self.assertEqual(client.get("/ping").status, 200)
-            first = self.enters(watcher)
-            between = self.enters(watcher) - first  # what it costs to look
-            worker = server.worker_pid()
-            stop_process(worker)
-            for client in clients:
-                client.send(client.head("GET", "/ping"))
-            os.kill(worker, signal.SIGCONT)
-            for client in clients:
-                self.assertEqual(client.response().body, b"pong")
-            spent = self.enters(watcher) - first - 2 * between
-            for client in clients:
-                client.close()
+            spent = []
+            while len(spent) < 5 and min(spent, default=ENTERS_MAX + 1) > ENTERS_MAX:
+                spent.append(self.spent_enters(server, clients, watcher))
         print(f'# {spent} enters for {CONNECTION_COUNT} requests')
-        self.assertLessEqual(spent, ENTERS_MAX)
+        self.assertLessEqual(min(spent), ENTERS_MAX)
 
 
 class Allocations(unittest.TestCase):

@@ -329,14 +329,17 @@ class Load(Case):
             self.assertTrue(inflated.is_whole)
             self.assertEqual(inflated.sum.length, len(self.large))
 
-        download()
-        memory = self.server.anonymous_bytes()
-        for _ in range(2):
+        # Heap and stacks of the pool's threads grow for some rounds: until each thread has worked
+        # once.  A leak shows in every round.
+        grown = []
+        while len(grown) < 2 or (grown[-1] > 64 * KIB and len(grown) < 10):
+            memory = self.server.anonymous_bytes()
             download()
             for _ in range(50):
                 self.get("/dynamic/middle.txt")
+            grown.append(self.server.anonymous_bytes() - memory)
         if not harness.is_sanitized():
-            self.assertLess(self.server.anonymous_bytes(), memory + MIB)
+            self.assertLessEqual(grown[-1], 64 * KIB, grown)
 
     def test_a_server_that_stops_does_not_wait_for_readers(self):
         with Server({"dynamic/large.txt": self.large},

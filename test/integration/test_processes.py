@@ -267,7 +267,10 @@ class Workers(unittest.TestCase):
 class End(unittest.TestCase):
     def test_drain_finishes_what_was_begun_and_accepts_nothing_new(self):
         for arguments in ((), ("--single-process",)):
-            with self.subTest(arguments), Server(arguments=arguments) as server:
+            # A refused connect may take seconds: SYNs that were dropped are sent again after 1, 3
+            # and 7 s.
+            with self.subTest(arguments), Server(arguments=arguments,
+                                                 sections="timeouts { drain = 60s }") as server:
                 server.write("large", harness.pattern_bytes(LARGE))
                 with begin_download(server, "/large") as client:
                     server.send_signal(signal.SIGTERM)
