@@ -88,11 +88,11 @@ class Files(unittest.TestCase):
         for directory in ("", "dynamic/"):
             with self.subTest(directory or "static"):
                 path = self.server.root / f"{directory}large"
-                expected = harness.write_sparse_file(path, GIB)
+                harness.write_sparse_file(path, GIB)
                 with self.server.client() as client:
-                    sink = harness.Sha256()
+                    sink = harness.Comparison(path)
                     client.get(f"/{directory}large", sink=sink)
-                    self.assertEqual((sink.length, sink.hexdigest()), (GIB, expected))
+                    self.assertTrue(sink.is_whole())
                 path.unlink()
 
     def test_splice_and_read_really_carry_the_bytes(self):

@@ -107,18 +107,32 @@ class TheClient(unittest.TestCase):
                 with self.assertRaises(TimeoutError):
                     client.response()
 
-    def test_sink_sums_up_what_the_file_sums_up(self):
+    def test_sinks_see_every_byte(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "file")
-            expected = harness.write_sparse_file(path, 3 * harness.MIB + 1)
+            harness.write_sparse_file(path, 3 * harness.MIB + 1)
             with open(path, "rb") as file:
                 content = file.read()
-        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content)
-        with Peer(head + content) as client, client:
-            total = harness.Sha256()
-            response = client.response(sink=total)
-            self.assertEqual(total.hexdigest(), expected)
-            self.assertEqual((response.length, response.body), (len(content), b""))
+            total, comparison = harness.Sha256(), harness.Comparison(path)
+            for sink in (total, comparison):
+                head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content)
+                with Peer(head + content) as client, client:
+                    response = client.response(sink=sink)
+                    self.assertEqual((response.length, response.body), (len(content), b""))
+            self.assertEqual(total.hexdigest(), harness.sha256_of_file(path))
+            self.assertTrue(comparison.is_whole())
+
+    def test_comparison_finds_a_wrong_byte_and_a_missing_one(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"0123456789")
+            file.flush()
+            for parts, is_whole in (((b"0123", b"456789"), True), ((b"0123", b"45678"), False),
+                                    ((b"0123", b"456788"), False), ((b"1123", b"456789"), False),
+                                    ((b"0123456789", b"0"), False)):
+                comparison = harness.Comparison(file.name)
+                for part in parts:
+                    comparison(part)
+                self.assertEqual(comparison.is_whole(), is_whole, parts)
 
 
 class TheFiles(unittest.TestCase):
