@@ -109,7 +109,7 @@ class ThePage(unittest.TestCase):
 
     @contextlib.contextmanager
     def load(self, server):
-        """A client that asks again and again, slowly enough to leave the processor to the browser."""
+        """A client that asks again and again, slowly enough not to starve the browser."""
         is_enough = threading.Event()
 
         def ask():

@@ -242,8 +242,8 @@ def pattern_bytes(length, seed=0):
 
 
 def write_sparse_file(path, length, marks=64):
-    """A file of `length` bytes that takes little disk: holes, and in 64 places a line that names its
-    offset."""
+    """A file of `length` bytes that takes little disk: holes, and in 64 places a line that names
+    its offset."""
     with open(path, "wb") as file:
         file.truncate(length)
         for i in range(marks):
