@@ -331,7 +331,8 @@ def sources_are_built(tree):
 
 
 def links_lead_somewhere(tree):
-    """Relative links of the documents, and the words in backticks that look like paths."""
+    """Relative links of the documents with their anchors, and words in backticks that look like
+    paths."""
     folders = {"/".join(path.split("/")[:i])
                for path in tree for i in range(1, path.count("/") + 1)}
     for path, text in sorted(tree.items()):
@@ -339,14 +340,67 @@ def links_lead_somewhere(tree):
             continue
         base = path.rpartition("/")[0]
         for number, line in enumerate(text.splitlines(), 1):
-            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+            for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)", line):
                 if "://" in target or target.startswith("mailto:"):
                     continue
-                if not _exists(_joined(base, target), tree, folders):
+                file = _joined(base, target) if target else path
+                if not _exists(file, tree, folders):
                     yield f"{path}:{number}: {target} does not exist"
+                elif anchor and anchor not in _anchors(tree.get(file, "")):
+                    yield f"{path}:{number}: {file} has no heading #{anchor}"
             for target in re.findall(r"`((?:src|test|docs|scripts|www)/[\w./-]*)`", line):
                 if not _exists(target, tree, folders):
                     yield f"{path}:{number}: {target} does not exist"
+
+
+def _anchors(document):
+    """As forges make them of headings."""
+    for heading in re.findall(r"^#+ (.*)$", document, re.MULTILINE):
+        yield re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+GLOSSARY = "docs/glossary.md"
+
+
+def _glossary_words(tree):
+    return re.findall(r"^\| ([^|]+?) \|.*`\S+` \|$", tree.get(GLOSSARY, ""), re.MULTILINE)
+
+
+def glossary_is_in_order_and_used(tree):
+    words = _glossary_words(tree)
+    if words != sorted(words, key=str.lower):
+        yield f"{GLOSSARY}:1: the words are not in alphabetical order"
+    others = " ".join(text for path, text in tree.items() if path != GLOSSARY and
+                      path.startswith(("src/", "docs/"))).lower()
+    for word in words:
+        if not re.search(rf"\b{re.escape(word.lower())}(s|es)?\b", others):
+            yield f"{GLOSSARY}:1: no other document and no source says {word}"
+
+
+def words_in_italics_are_in_the_glossary(tree):
+    """The documents for developers put the project's own words in italics where they explain
+    them."""
+    words = {word.lower() for word in _glossary_words(tree)}
+    for path in ("CONTRIBUTING.md", "docs/architecture.md", "docs/debugging.md"):
+        for number, line in enumerate(tree.get(path, "").splitlines(), 1):
+            line = re.sub(r"`[^`]*`|\*\*.*?\*\*", "", line)
+            for word in re.findall(r"(?<!\*)\*([a-z][a-z -]*)\*(?!\*)", line):
+                if word not in words and word.removesuffix("s") not in words:
+                    yield f"{path}:{number}: {word} is not in {GLOSSARY}"
+
+
+def names_in_documents_exist(tree):
+    """The structs and functions that documents name."""
+    code = "\n".join(text for path, text in tree.items()
+                     if path.startswith(("src/", "test/")) and is_c(path))
+    for path, text in sorted(tree.items()):
+        if path not in ("CONTRIBUTING.md", "docs/architecture.md", "docs/debugging.md", GLOSSARY):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for name in re.findall(r"`struct (\w+)`|`(\w+)\(\)`", line):
+                name = name[0] or name[1]
+                if not re.search(rf"\b{name}\b", code):
+                    yield f"{path}:{number}: no source knows {name}"
 
 
 def _joined(base, target):
@@ -362,6 +416,17 @@ def _joined(base, target):
 def _exists(target, tree, folders):
     target = target.rstrip("/")
     return target in tree or target in folders or target == ""
+
+
+def packages_are_listed(tree):
+    """Those that the scripts install are those that CONTRIBUTING.md lists."""
+    needed = set(re.findall(r"^\tneed (\S+)", tree.get("scripts/lib.sh", ""), re.MULTILINE))
+    listed = set()
+    for row in re.findall(r"^\| (?:building|testing) \| (.*) \|$", tree.get("CONTRIBUTING.md", ""),
+                          re.MULTILINE):
+        listed |= set(row.split())
+    if needed != listed:
+        yield f"CONTRIBUTING.md:1: its packages differ from scripts/lib.sh in {needed ^ listed}"
 
 
 def versions_agree(tree):
@@ -456,6 +521,10 @@ FILE_CHECKS = [
 TREE_CHECKS = [
     sources_are_built,
     links_lead_somewhere,
+    glossary_is_in_order_and_used,
+    words_in_italics_are_in_the_glossary,
+    names_in_documents_exist,
+    packages_are_listed,
     versions_agree,
 ]
 TOOL_CHECKS = [

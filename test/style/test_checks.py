@@ -133,9 +133,32 @@ TREES = {
          {"meson.build": "executable('a', 'src/main.c')\n", "src/main.c": ""}]),
     checks.links_lead_somewhere: (
         [{"README.md": "[a](docs/a.md)\n"}, {"docs/a.md": "[b](../b.md)\n"},
-         {"README.md": "`src/none/`\n"}],
-        [{"README.md": "[a](docs/a.md#part) [b](https://example.com/)\n", "docs/a.md": ""},
+         {"README.md": "`src/none/`\n"}, {"README.md": "[a](#b)\n# B c\n"},
+         {"README.md": "[a](docs/a.md#part)\n", "docs/a.md": "## Parts\n"}],
+        [{"README.md": "[a](docs/a.md#a-part-2) [b](https://example.com/) [c](#d)\n# D\n",
+          "docs/a.md": "## A `part`, 2\n"},
          {"README.md": "`src/base/`\n", "src/base/a.c": ""}]),
+    checks.glossary_is_in_order_and_used: (
+        [{"docs/glossary.md": "| turn | x | `src/a.h` |\n", "src/a.h": "/* re-turned */"},
+         {"docs/glossary.md": "| turn | x | `src/a.h` |\n| loan | x | `src/a.h` |\n",
+          "src/a.h": "/* A loan of one turn. */"}],
+        [{"docs/glossary.md": "| loan | x | `src/a.h` |\n| turn | x | `src/a.h` |\n",
+          "src/a.h": "/* Loans of one turn. */"}]),
+    checks.words_in_italics_are_in_the_glossary: (
+        [{"docs/architecture.md": "A *loan* ends.\n"},
+         {"docs/architecture.md": "A *loan* ends.\n", "docs/glossary.md": "| op | x | `a` |\n"}],
+        [{"docs/architecture.md": "**A** *loan* of `*this*` ends, *loans* end.\n",
+          "docs/glossary.md": "| loan | x | `a` |\n"},
+         {"docs/deploy.md": "A *server*.\n"}]),
+    checks.names_in_documents_exist: (
+        [{"docs/architecture.md": "`struct absent`\n"}, {"docs/architecture.md": "`absent()`\n"},
+         {"docs/architecture.md": "`f()`\n", "src/a.c": "ff()"}],
+        [{"docs/architecture.md": "`struct a` and `f()`\n", "src/a.c": "struct a *f(void);"}]),
+    checks.packages_are_listed: (
+        [{"scripts/lib.sh": "\tneed gcc x\n", "CONTRIBUTING.md": "| building | meson |\n"},
+         {"scripts/lib.sh": "\tneed gcc x\n"}],
+        [{"scripts/lib.sh": "\tneed gcc x\n\tneed b y\n",
+          "CONTRIBUTING.md": "| building | gcc |\n| testing | b |\n"}]),
     checks.versions_agree: (
         [{"meson.build": "    version: '0.2.0',\n", "CHANGELOG.md": "## [0.1.0]\n"},
          {"meson.build": "    version: '0.2.0',\n"}],

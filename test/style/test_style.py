@@ -13,9 +13,10 @@ import checks  # noqa: E402
 import tap_runner  # noqa: E402
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("src", "test", "docs", "scripts", "www", ".ci", "subprojects")
+FOLDERS = ("src", "test", "docs", "scripts", "www", ".ci", ".github",
+           "subprojects")
 TEXT_ENDINGS = (".c", ".h", ".py", ".md", ".scd", ".conf", ".html", ".css", ".js", ".svg", ".txt",
-                ".build", ".sh", ".wrap", ".supp", ".dict", "")
+                ".yml", ".build", ".sh", ".wrap", ".supp", ".dict", "")
 
 
 def is_text(path):
