@@ -1,28 +1,34 @@
 /* The cache of lookups.
  *
- * An entry is what one view's path leads to.  It is in one of three classes, each with its bound
- * and with a list from the most to the least recently used: ABSENT (there is no file), OPEN (a
- * descriptor is kept) and LOADED (the bytes are).  A flood of paths that lead nowhere drives out
- * others of its kind, never a file.  A short file is kept OPEN at first; when it is asked for
- * again, it is read, while it is sent from its descriptor, and then becomes LOADED.  Contents are
- * counted, so that an entry may go at any time: who sends of it holds it.
+ * An entry is the outcome of one lookup: what one path of one view leads to.  It is in one of three
+ * classes, each with a bound and a list from the most to the least recently used: ABSENT (there is
+ * no file), OPEN (a descriptor is kept) and LOADED (the bytes are).  A flood of missing paths
+ * evicts only other missing paths.  A short file is OPEN at first.  When it is requested again it
+ * is read, while it is sent from its descriptor, and becomes LOADED.  Contents are counted, so that
+ * an entry may be dropped at any time: a response that sends a content holds it.
  *
- * What is kept is true, in this order:
+ * These rules keep entries true:
  *
- *  1. An entry is sure when every directory between its root and its name was watched, and quiet,
- *     from before its lookup until now (watch.h); no link was followed, and the file has no second
- *     name.  The first lookup in a directory therefore keeps nothing.  A sure entry goes with the
- *     first event that names it, within the turn that reads it.
- *  2. What is not sure is looked up again when it is a second old, as roots are, and goes with
- *     whatever events can be seen (that of the link, say, if not of its target).
- *  3. What is sure is looked up again after ten seconds, for what no event tells: writes through a
- *     mapping, something mounted on the way.  A lookup that finds the very same file (device,
- *     inode, length, both times) makes the entry young again and leaves its bytes.
- *  4. Bytes are taken only of a file that was last written two seconds ago or more, and only if it
- *     is the same file to fstat(2) after reading as when it was looked up; so no rewrite in place
- *     can leave a mixture.  A file put in place by a rename is another inode.
+ *  1. An entry remembers the number of the last event (watch.h) for which it was true.  If events
+ *     happened since, it is answered only if none of them was on its path.  Otherwise the file is
+ *     looked up again.  A lookup that finds the same file (device, inode, length, mode and both
+ *     times) makes the entry true again and leaves its bytes.
+ *  2. An entry is sure if every directory on its path was watched since before the lookup, no
+ *     symbolic link was followed, the file has one name only, and it is not itself a mount.  The
+ *     first lookup in a directory therefore keeps nothing.
+ *  3. An entry that is not sure is looked up again when it is older than a second, like roots.
+ *  4. An entry that is sure is looked up again when it is older than ten seconds, because of what
+ *     no event reports: writes through a mapping, or a second name that was made later.  Whether
+ *     something was mounted on the way is looked at every second, for all entries.
+ *  5. Bytes are read only if the file was last written at least two seconds ago, and kept only if
+ *     fstat(2) finds the same file after the read.  A rewrite in place can thus not leave a
+ * mixture. A file put in place by a rename is another inode.  Bytes older than ten seconds are read
+ *     anew after a lookup, because a store through a mapping may leave the times as they are.
  *
- * Entries belong to a root's directory: when the root leads elsewhere they all go. */
+ * An OPEN entry that was not used for some seconds is dropped, so that a file system can be
+ * unmounted and the space of a deleted file is free.
+ *
+ * Entries belong to one directory of a root: when the root leads to another they are dropped. */
 #include "files/cache.h"
 
 #include <assert.h>
@@ -34,6 +40,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/smaller.h"
 #include "files/same_file.h"
 #include "files/watch.h"
 
@@ -41,11 +48,13 @@
 
 #define SURE_AGE_NS_MAX   (10 * SECOND_NS)
 #define UNSURE_AGE_NS_MAX SECOND_NS
+#define MOUNTS_AGE_NS_MAX SECOND_NS
+#define BYTES_AGE_NS_MAX  (10 * SECOND_NS)
+#define UNUSED_AGE_NS_MAX (5 * SECOND_NS) /* of an entry that keeps a descriptor */
 #define WRITTEN_AGE_S_MIN 2
 
 enum {
 	PATH_LENGTH_MAX = 1024, /* longer ones are not kept */
-	NAME_COUNT_MAX = 4,     /* that one entry depends on: index files, mostly */
 	ABSENT_SHARE = 4,       /* one entry in so many may be ABSENT */
 };
 
@@ -65,6 +74,8 @@ struct cache {
 	struct cache_class classes[ENTRY_CLASS_COUNT];
 	size_t entry_count, byte_count;
 	size_t load_count; /* under way */
+	uint64_t mounts_seen_ns;
+	struct op idle; /* the timeout after which unused descriptors are closed */
 };
 
 /* What is known beneath one root. */
@@ -74,16 +85,8 @@ struct cache_tree {
 	size_t view_count;
 	struct root_directory *directory; /* held; NULL: none yet */
 	struct watched_directory *watched;
-	struct watch_dependent itself; /* the directory */
+	uint64_t events; /* the last one for which `directory` was seen to be undisturbed */
 	struct list entries;
-};
-
-struct entry;
-
-/* One that an entry depends on. */
-struct entry_name {
-	struct watch_dependent dependent;
-	struct entry *entry;
 };
 
 struct entry {
@@ -92,13 +95,15 @@ struct entry {
 	struct cache_tree *tree;
 	struct list_node by_key, in_class, in_tree;
 	uint64_t hash;
-	uint64_t used_ns, checked_ns;
+	uint64_t used_ns, checked_ns, loaded_ns;
+	uint64_t events;                     /* the last one for which the entry was true */
+	struct watched_directory *directory; /* the deepest that is watched; held; NULL */
 	unsigned purpose;
+	size_t index_count; /* index names that decide, of the view's */
 	enum entry_class class;
 	bool is_sure;
 	bool is_loading; /* a load names it: it is that which frees it, if it is dropped */
 	bool is_dropped;
-	struct entry_name names[NAME_COUNT_MAX];
 	size_t path_length; /* of the key; in `path` an index name may follow */
 	char path[];
 };
@@ -143,32 +148,38 @@ static void leave_class(struct entry *entry)
 	}
 }
 
+static void await_idle(void);
+
 static void enter_class(struct entry *entry, enum entry_class class)
 {
 	entry->class = class;
 	list_prepend(&cache.classes[class].entries, &entry->in_class);
 	cache.classes[class].count++;
-	if (class == ENTRY_OPEN)
+	if (class == ENTRY_OPEN) {
 		metrics_add(METRIC_CACHE_DESCRIPTORS, 1);
+		await_idle();
+	}
 	if (class == ENTRY_LOADED) {
 		cache.byte_count += entry->file.content->bytes.length;
 		metrics_add(METRIC_CACHE_BYTES, entry->file.content->bytes.length);
 	}
 }
 
-static void forget_names(struct entry *entry)
+/* Holds the new one first: releasing the old one may make it idle. */
+static void set_directory(struct entry *entry, struct watched_directory *directory)
 {
-	for (size_t i = 0; i < NAME_COUNT_MAX; i++) {
-		if (entry->names[i].dependent.directory)
-			watch_forget(cache.watcher, &entry->names[i].dependent);
-	}
+	if (directory)
+		watch_hold(directory);
+	if (entry->directory)
+		watch_release(cache.watcher, entry->directory);
+	entry->directory = directory;
 }
 
 static void drop(struct entry *entry)
 {
 	assert(!entry->is_dropped);
 	leave_class(entry);
-	forget_names(entry);
+	set_directory(entry, NULL);
 	list_remove(&entry->by_key);
 	list_remove(&entry->in_tree);
 	cache.entry_count--;
@@ -184,11 +195,6 @@ static void invalidate(struct entry *entry)
 {
 	metrics_add(METRIC_CACHE_INVALIDATIONS, 1);
 	drop(entry);
-}
-
-static void name_changed(struct watch_dependent *dependent)
-{
-	invalidate(container_of(dependent, struct entry_name, dependent)->entry);
 }
 
 static struct entry *last_of(enum entry_class class)
@@ -254,6 +260,33 @@ static bool make_room_for_bytes(size_t length)
 	return true;
 }
 
+/* --- descriptors that nobody uses ---------------------------------------------------------- */
+
+static void close_unused(struct proactor *proactor, struct op *op)
+{
+	uint64_t now_ns = proactor_now_ns(proactor);
+	struct entry *entry;
+
+	if (op->result != -ETIME)
+		return;
+	while ((entry = last_of(ENTRY_OPEN)) && now_ns - entry->used_ns >= UNUSED_AGE_NS_MAX)
+		drop(entry);
+	await_idle();
+}
+
+static void await_idle(void)
+{
+	const struct entry *entry = last_of(ENTRY_OPEN);
+	uint64_t age_ns;
+
+	if (!entry || op_is_active(&cache.idle))
+		return;
+	age_ns = proactor_now_ns(cache.proactor) - entry->used_ns;
+	op_init(&cache.idle, close_unused);
+	proactor_timeout(cache.proactor, &cache.idle,
+		age_ns < UNUSED_AGE_NS_MAX ? UNUSED_AGE_NS_MAX - age_ns : 0);
+}
+
 /* --- loading ------------------------------------------------------------------------------ */
 
 static void end_load(struct load *load)
@@ -269,19 +302,30 @@ static void end_load(struct load *load)
 		free(entry);
 }
 
+/* The entry may be LOADED already; then it is read anew. */
+static void use_bytes(struct entry *entry, struct content *bytes)
+{
+	struct content *old = entry->file.content;
+	enum entry_class class = entry->class;
+
+	leave_class(entry);
+	if (make_room_for_bytes(bytes->bytes.length)) {
+		entry->file.content = content_take(bytes);
+		class = ENTRY_LOADED;
+	}
+	enter_class(entry, class);
+	if (entry->file.content != old)
+		content_return(old);
+}
+
 static void file_examined(struct proactor *proactor, struct op *op)
 {
 	struct load *load = container_of(op, struct load, op);
 	struct entry *entry = load->entry;
 
 	(void)proactor;
-	if (!entry->is_dropped && op->result == 0 && is_same_file(&load->stat, &entry->file.stat) &&
-		make_room_for_bytes(load->bytes->bytes.length)) {
-		leave_class(entry);
-		content_return(entry->file.content);
-		entry->file.content = content_take(load->bytes);
-		enter_class(entry, ENTRY_LOADED);
-	}
+	if (!entry->is_dropped && op->result == 0 && is_same_file(&load->stat, &entry->file.stat))
+		use_bytes(entry, load->bytes);
 	end_load(load);
 }
 
@@ -315,7 +359,7 @@ static void read_rest(struct load *load)
 	proactor_stat(cache.proactor, &load->op, load->file->fd, &load->stat);
 }
 
-static void begin_load(struct entry *entry)
+static void begin_load(struct entry *entry, struct content *file)
 {
 	struct load *load = block_pool_take(&loads);
 
@@ -327,17 +371,18 @@ static void begin_load(struct entry *entry)
 		block_pool_return(&loads, load);
 		return;
 	}
-	load->file = content_take(entry->file.content);
+	load->file = content_take(file);
 	entry->is_loading = true;
+	entry->loaded_ns = proactor_now_ns(cache.proactor);
 	cache.load_count++;
 	read_rest(load);
 }
 
-static bool is_worth_loading(const struct entry *entry)
+static bool may_load(const struct entry *entry)
 {
 	int64_t now_s = proactor_wall_ns(cache.proactor) / (int64_t)SECOND_NS;
 
-	return entry->class == ENTRY_OPEN && !entry->is_loading && entry->view->wants_bytes &&
+	return !entry->is_loading && entry->view->wants_bytes &&
 	       (uint64_t)entry->file.stat.st_size <= limits.file_length_max &&
 	       (uint64_t)entry->file.stat.st_size <= limits.byte_count_max &&
 	       now_s - entry->file.stat.st_mtim.tv_sec > WRITTEN_AGE_S_MIN;
@@ -355,8 +400,6 @@ static void forget_tree(struct cache_tree *tree)
 
 static void leave_directory(struct cache_tree *tree)
 {
-	if (tree->itself.directory)
-		watch_forget(cache.watcher, &tree->itself);
 	forget_tree(tree);
 	if (tree->watched)
 		watcher_remove_root(cache.watcher, tree->watched);
@@ -366,32 +409,33 @@ static void leave_directory(struct cache_tree *tree)
 	tree->directory = NULL;
 }
 
-/* Moved, removed, or its permissions changed: the root is looked up before anybody is answered. */
-static void directory_changed(struct watch_dependent *itself)
-{
-	struct cache_tree *tree = container_of(itself, struct cache_tree, itself);
-
-	root_doubt(tree->root);
-	forget_tree(tree);
-}
-
 static void watch_directory(struct cache_tree *tree)
 {
-	const struct text no_name = { NULL, 0 };
-
-	if (!cache.watcher)
+	if (!cache.watcher || tree->watched)
 		return;
-	if (!tree->watched)
-		tree->watched = watcher_add_root(cache.watcher, tree->directory->fd);
-	if (tree->watched && !tree->itself.directory)
-		watch_depend(cache.watcher, &tree->itself, tree->watched, no_name);
+	tree->watched = watcher_add_root(cache.watcher, tree->directory->fd);
+	tree->events = watcher_now(cache.watcher);
+}
+
+/* If the directory was moved or removed, or its permissions changed, the root is looked up before
+ * the next answer. */
+static void note_events_of_root(struct cache_tree *tree)
+{
+	const struct watch_path itself = { .root = tree->watched };
+
+	if (!watch_is_quiet(cache.watcher, &itself, tree->events))
+		root_doubt(tree->root);
+	tree->events = watcher_now(cache.watcher);
 }
 
 /* Where the root leads now.  False: that must be looked up first. */
 static bool follow_root(struct cache_tree *tree)
 {
-	const struct root_directory *current = root_peek(tree->root);
+	const struct root_directory *current;
 
+	if (tree->watched && tree->events != watcher_now(cache.watcher))
+		note_events_of_root(tree);
+	current = root_peek(tree->root);
 	if (!current)
 		return false;
 	if (current != tree->directory) {
@@ -429,6 +473,38 @@ static struct entry *find_entry(
 	return NULL;
 }
 
+static struct watch_path watch_path_of(
+	const struct cache_view *view, struct text path, size_t index_count)
+{
+	return (struct watch_path){
+		.root = view->tree->watched,
+		.path = text_from(path, 1),
+		.names = view->index,
+		.name_count = index_count,
+	};
+}
+
+static bool is_undisturbed(struct entry *entry)
+{
+	const struct text path = { entry->path, entry->path_length };
+	struct watch_path watched;
+
+	if (!entry->tree->watched || entry->events == watcher_now(cache.watcher))
+		return true;
+	watched = watch_path_of(entry->view, path, entry->index_count);
+	if (!watch_is_quiet(cache.watcher, &watched, entry->events))
+		return false;
+	entry->events = watcher_now(cache.watcher);
+	return true;
+}
+
+static void look_at_mounts(uint64_t now_ns)
+{
+	cache.mounts_seen_ns = now_ns;
+	if (cache.watcher)
+		watcher_look_at_mounts(cache.watcher);
+}
+
 static bool is_young(const struct entry *entry, uint64_t now_ns)
 {
 	return now_ns - entry->checked_ns <= (entry->is_sure ? SURE_AGE_NS_MAX : UNSURE_AGE_NS_MAX);
@@ -449,16 +525,18 @@ const struct cached_file *cache_find(struct cache_view *view, const struct cache
 	if (!view->tree)
 		return NULL;
 	now_ns = proactor_now_ns(cache.proactor);
+	if (now_ns - cache.mounts_seen_ns >= MOUNTS_AGE_NS_MAX)
+		look_at_mounts(now_ns);
 	if (follow_root(view->tree))
 		entry = find_entry(view, key, hash_key(view, key));
-	if (!entry || !is_young(entry, now_ns)) {
+	if (!entry || !is_young(entry, now_ns) || !is_undisturbed(entry)) {
 		metrics_add(METRIC_CACHE_MISSES, 1);
 		return NULL;
 	}
 	metrics_add(METRIC_CACHE_HITS, 1);
 	use(entry, now_ns);
-	if (is_worth_loading(entry))
-		begin_load(entry);
+	if (entry->class == ENTRY_OPEN && may_load(entry))
+		begin_load(entry, entry->file.content);
 	return &entry->file;
 }
 
@@ -476,63 +554,66 @@ struct cache_moment cache_now(const struct cache_view *view)
 
 /* --- keeping ------------------------------------------------------------------------------ */
 
-/* What an entry will depend on. */
-struct dependence {
-	struct watched_directory *directory; /* NULL: on nothing that could be watched */
-	struct text names[NAME_COUNT_MAX];
-	size_t count;
+/* On what the truth of an outcome rests. */
+struct ground {
+	struct watched_directory *directory; /* the deepest that is watched; NULL */
+	uint64_t events; /* the last event that the outcome takes into account */
+	size_t index_count;
 	bool is_sure;
-	bool is_too_late; /* something may have happened before it was watched */
+	bool is_shaken; /* something may have happened since the lookup began */
 };
 
-static void add_name(struct dependence *dependence, struct text name)
+/* Index files up to the one that was found; those in a directory of their own are not watched. */
+static size_t count_index(const struct cache_view *view, const struct cache_key *key,
+	const struct lookup *lookup, bool *all_are_watched)
 {
-	/* An index file in a directory of its own is not watched. */
-	if (dependence->count == NAME_COUNT_MAX || text_find(name, '/') < name.length)
-		dependence->is_sure = false;
-	else
-		dependence->names[dependence->count++] = name;
+	size_t count = smaller(view->index_count, lookup->index_next);
+
+	if (key->path.bytes[key->path.length - 1] != '/')
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (strchr(view->index[i], '/'))
+			*all_are_watched = false;
+	}
+	return count;
 }
 
-/* The names of all index files up to the one that was found. */
-static void add_index_names(
-	struct dependence *dependence, const struct cache_view *view, const struct lookup *lookup)
+/* No event reports a change through a second name, or of a file that is mounted. */
+static bool has_hidden_changes(const struct lookup *lookup, const struct content *content,
+	const struct watched_directory *directory)
 {
-	for (size_t i = 0; i < view->index_count && i < lookup->index_next; i++)
-		add_name(dependence, text_of(view->index[i]));
+	if (lookup->passed_link)
+		return true;
+	return content &&
+	       (lookup->stat.st_nlink > 1 || watch_mount_of(content->fd) != watch_mount(directory));
 }
 
-static bool is_certain(const struct lookup *lookup, const struct watch_reach *reach)
+static struct ground find_ground(const struct cache_view *view, const struct cache_key *key,
+	const struct cache_moment *since, const struct lookup *lookup,
+	const struct content *content)
 {
-	if (lookup->passed_link || (lookup->status == 200 && lookup->stat.st_nlink > 1))
-		return false;
-	/* What is missing on the way to a file that is missing is reason enough. */
-	return reach->error == 0 ||
-	       (lookup->status == 404 && (reach->error == -ENOENT || reach->error == -ENOTDIR));
-}
-
-static void find_dependence(struct dependence *dependence, const struct cache_view *view,
-	const struct cache_key *key, const struct cache_moment *since, const struct lookup *lookup)
-{
-	struct cache_tree *tree = view->tree;
+	struct ground ground = { .events = since->events };
+	struct watch_path path;
 	struct watch_reach reach;
+	bool is_missing, all_are_watched = true;
 
-	*dependence = (struct dependence){ .directory = NULL };
-	watch_directory(tree);
-	if (!tree->watched)
-		return;
-	reach = watch_reach(cache.watcher, tree->watched, text_from(key->path, 1));
-	if (!reach.directory)
-		return;
-	dependence->directory = reach.directory;
-	dependence->is_sure = is_certain(lookup, &reach);
-	/* That a name on the way is missing was seen just now, when all above it was watched. */
-	dependence->is_too_late = dependence->is_sure && reach.error != -ENOENT &&
-				  !watch_is_quiet(reach.directory, since->events);
-	if (reach.rest.length == 0)
-		add_index_names(dependence, view, lookup);
+	watch_directory(view->tree);
+	if (!view->tree->watched)
+		return ground;
+	ground.index_count = count_index(view, key, lookup, &all_are_watched);
+	path = watch_path_of(view, key->path, ground.index_count);
+	reach = watch_reach(cache.watcher, &path);
+	ground.directory = reach.directory;
+	/* A directory is missing, as was seen just now, when all above it was watched. */
+	is_missing = lookup->status == 404 && (reach.error == -ENOENT || reach.error == -ENOTDIR);
+	ground.is_sure = reach.directory && all_are_watched && (reach.error == 0 || is_missing) &&
+			 !has_hidden_changes(lookup, content, reach.directory);
+	if (ground.is_sure && is_missing)
+		ground.events = watcher_now(cache.watcher);
 	else
-		add_name(dependence, text_first(reach.rest, text_find(reach.rest, '/')));
+		ground.is_shaken = (ground.is_sure && reach.since > since->events) ||
+				   !watch_is_quiet(cache.watcher, &path, since->events);
+	return ground;
 }
 
 static bool may_be_kept(const struct lookup *lookup)
@@ -565,19 +646,7 @@ static struct entry *entry_new(const struct cache_view *view, const struct cache
 	entry->file.status = lookup->status;
 	entry->file.path = (struct text){ entry->path + 1, path.length };
 	entry->file.stat = lookup->stat;
-	for (size_t i = 0; i < NAME_COUNT_MAX; i++) {
-		watch_dependent_init(&entry->names[i].dependent, name_changed);
-		entry->names[i].entry = entry;
-	}
 	return entry;
-}
-
-static void depend(struct entry *entry, const struct dependence *dependence)
-{
-	entry->is_sure = dependence->is_sure;
-	for (size_t i = 0; dependence->directory && i < dependence->count; i++)
-		watch_depend(cache.watcher, &entry->names[i].dependent, dependence->directory,
-			dependence->names[i]);
 }
 
 static void insert(struct entry *entry)
@@ -601,18 +670,43 @@ static bool is_confirmed(const struct entry *entry, const struct lookup *lookup,
 			       representation_etag(representation)));
 }
 
-/* NULL: it is no longer true, or there was none. */
-static struct entry *confirm(struct entry *entry, const struct lookup *lookup,
-	const struct representation *representation, uint64_t now_ns)
+static void rest_on(struct entry *entry, const struct ground *ground, uint64_t since_ns)
 {
+	set_directory(entry, ground->directory);
+	entry->is_sure = ground->is_sure;
+	entry->events = ground->events;
+	entry->index_count = ground->index_count;
+	entry->checked_ns = since_ns;
+}
+
+/* The lookup found what the entry says.  What happened since leaves it as true as it was. */
+static void confirm(struct entry *entry, const struct ground *ground, uint64_t since_ns,
+	struct content *content)
+{
+	use(entry, since_ns);
+	if (ground->is_shaken)
+		return;
+	rest_on(entry, ground, since_ns);
+	if (entry->class == ENTRY_LOADED && since_ns - entry->loaded_ns > BYTES_AGE_NS_MAX &&
+		may_load(entry))
+		begin_load(entry, content);
+}
+
+static struct entry *add_entry(struct cache_view *view, const struct cache_key *key,
+	const struct lookup *lookup, const struct representation *representation,
+	struct content *content)
+{
+	struct entry *entry;
+
+	if (!make_room(content ? ENTRY_OPEN : ENTRY_ABSENT))
+		return NULL;
+	entry = entry_new(view, key, lookup, hash_key(view, key));
 	if (!entry)
 		return NULL;
-	if (!is_confirmed(entry, lookup, representation)) {
-		invalidate(entry);
-		return NULL;
+	if (content) {
+		entry->file.representation = *representation;
+		entry->file.content = content_take(content);
 	}
-	entry->checked_ns = now_ns;
-	use(entry, now_ns);
 	return entry;
 }
 
@@ -620,31 +714,31 @@ const struct cached_file *cache_keep(struct cache_view *view, const struct cache
 	const struct cache_moment *since, const struct lookup *lookup,
 	const struct representation *representation, struct content *content)
 {
-	struct dependence dependence;
+	struct ground ground;
 	struct entry *entry;
-	uint64_t hash;
 
 	if (!view->tree || key->path.length > PATH_LENGTH_MAX || !follow_root(view->tree) ||
 		lookup->directory != view->tree->directory)
 		return NULL;
-	hash = hash_key(view, key);
-	entry = confirm(find_entry(view, key, hash), lookup, representation, since->now_ns);
-	if (entry)
+	entry = find_entry(view, key, hash_key(view, key));
+	if (entry && !is_confirmed(entry, lookup, representation)) {
+		invalidate(entry);
+		entry = NULL;
+	}
+	if (!entry && !may_be_kept(lookup))
+		return NULL;
+	ground = find_ground(view, key, since, lookup, content);
+	if (entry) {
+		confirm(entry, &ground, since->now_ns, content);
 		return &entry->file;
-	if (!may_be_kept(lookup))
+	}
+	if (ground.is_shaken)
 		return NULL;
-	find_dependence(&dependence, view, key, since, lookup);
-	if (dependence.is_too_late || !make_room(content ? ENTRY_OPEN : ENTRY_ABSENT))
-		return NULL;
-	entry = entry_new(view, key, lookup, hash);
+	entry = add_entry(view, key, lookup, representation, content);
 	if (!entry)
 		return NULL;
-	entry->used_ns = entry->checked_ns = since->now_ns;
-	if (content) {
-		entry->file.representation = *representation;
-		entry->file.content = content_take(content);
-	}
-	depend(entry, &dependence);
+	rest_on(entry, &ground, since->now_ns);
+	entry->used_ns = since->now_ns;
 	insert(entry);
 	return &entry->file;
 }
@@ -663,7 +757,7 @@ static void open_watcher(void)
 		return;
 	cache.watcher = NULL;
 	metrics_add(METRIC_CACHE_WATCH_FAILURES, 1);
-	log_warning("inotify cannot be had: %s; files are looked at again every second "
+	log_warning("cannot use inotify: %s; changes of files are noticed after a second "
 		    "(fs.inotify.max_user_instances)",
 		strerror(-r));
 }
@@ -679,6 +773,7 @@ static int open_cache(struct proactor *proactor)
 		return fail(-ENOMEM, "cannot keep files");
 	cache.proactor = proactor;
 	cache.seed = hash_seed();
+	op_init(&cache.idle, close_unused);
 	list_init(&cache.trees);
 	for (unsigned class = 0; class < ENTRY_CLASS_COUNT; class ++)
 		list_init(&cache.classes[class].entries);
@@ -692,7 +787,8 @@ static void close_if_unused(void)
 
 	if (!list_is_empty(&cache.trees))
 		return;
-	while (r >= 0 && cache.load_count > 0)
+	proactor_cancel(cache.proactor, &cache.idle);
+	while (r >= 0 && (cache.load_count > 0 || op_is_active(&cache.idle)))
 		r = proactor_turn(cache.proactor, PROACTOR_WAIT_FOREVER);
 	if (r < 0) {
 		(void)fail(r, "cannot wait for the reads of files"); /* they name the cache */
@@ -725,7 +821,6 @@ static struct cache_tree *tree_new(struct root *root)
 	*tree = (struct cache_tree){ .root = root };
 	list_init(&tree->entries);
 	list_append(&cache.trees, &tree->node);
-	watch_dependent_init(&tree->itself, directory_changed);
 	return tree;
 }
 

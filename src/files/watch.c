@@ -1,25 +1,26 @@
-/* The tree of watched directories.
+/* Watched directories, by the path under which they were reached.
  *
- * Each node is a directory by the name under which it was reached.  The kernel names it by a number
- * (wd), which two nodes share when the same directory is reached in two ways.  Dependents stand in
- * a table by (directory, hash of the name): an event looks up what it names and nothing else, so
- * that a busy file beside thousands of quiet ones costs them nothing.  Two names of one hash are
- * taken for each other, which tells one dependent too many and never one too few.
+ * A path has a hash: that of its last name, seeded with the hash of the path before it.  The number
+ * of the last event of each path is kept in a table of slots, indexed by the hash.  Two paths with
+ * one slot only cause a needless look.  A busy file therefore costs other files in its directory
+ * nothing but a comparison per event.
  *
- * What happens to a directory itself (moved, removed, its permissions changed) tells everybody
- * beneath it, and it is forgotten with all its children: the next who asks watches anew.  When the
- * kernel's queue has overflowed everybody is told.
+ * An event of a directory itself (moved, removed, its permissions changed) counts for the path of
+ * the directory, hence for all paths beneath it.  Directories beneath a path that had an event are
+ * stale: their paths may lead elsewhere now.  They are watched anew when one is needed.  When the
+ * kernel's queue overflows, or the mount table changes, everything is stale.
  *
- * A path is watched top down, each step without following a link at its end.  A directory that is
- * exchanged between two steps has told so in the one above, which is watched by then: the event
- * waits in the queue and forgets what was learned too early.
+ * A path is watched from the top down, each step without following a link.  If a directory is
+ * exchanged between two steps, the directory above it, already watched, has an event for it in the
+ * queue.
  *
- * Directories that nobody depends on are kept until their room is wanted, the longest unused first:
- * what is watched before it is looked up can be relied on at once. */
+ * Directories that nobody holds stay watched until their room is needed, the longest unused first:
+ * an entry can only rely on a directory that was watched before the lookup began. */
 #include "files/watch.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/poll.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -38,270 +40,120 @@ enum {
 	EVENTS_SIZE = 16384, /* read at once */
 	READS_MAX = 16,      /* in one turn */
 	PATH_SIZE = PATH_MAX + 64,
+	SLOT_COUNT = 8192,
 };
 
-#define MASK_OF_NAMES                                                                              \
+#define MASK                                                                                       \
 	(IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE |        \
-		IN_DELETE)
-#define MASK_OF_END (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
-#define MASK        (MASK_OF_NAMES | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW)
+		IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW)
 
 struct watched_directory {
 	struct watched_directory *parent; /* NULL: a root */
-	struct list_node by_wd, by_name;
-	struct list_node sibling; /* among the parent's children, or the watcher's roots */
-	struct list_node idle;    /* nobody depends on it, and it has no children */
-	struct list children;
-	struct list dependents;
-	uint64_t watched_at, changed_at; /* see watcher_now() */
-	uint64_t hash;                   /* of the name in the parent */
-	int wd;                          /* -1: watched no more */
-	int root_fd;                     /* of a root */
-	size_t name_length;
-	char name[];
+	struct list_node by_wd, by_path;
+	struct list_node idle; /* linked while user_count is 0 */
+	size_t user_count;     /* holders, and directories directly beneath */
+	uint64_t hash;         /* of the path; that of a root is random */
+	uint64_t watched_at;   /* the event before which it was not */
+	uint64_t mount;
+	int wd; /* -1: not watched any more */
+	int root_fd;
 };
 
 struct watcher {
 	struct proactor *proactor;
 	struct op op; /* the poll, finally the close */
 	int fd;
+	int mounts; /* /proc/self/mountinfo, or -1 */
 	bool closing;
 	bool shortage_is_logged;
-	uint64_t now; /* counts what happens */
-	uint64_t seed;
+	uint64_t now;     /* the number of the last event, or of the last watch added */
+	uint64_t lost_at; /* when everything became stale */
 	size_t directory_count, directory_count_max;
-	struct buckets by_wd, by_name, dependents;
-	struct list roots, idle;
+	struct buckets by_wd, by_path;
+	struct list idle;
+	uint64_t slots[SLOT_COUNT];
 };
+
+/* --- what happened ------------------------------------------------------------------------ */
+
+static uint64_t last_event(const struct watcher *watcher, uint64_t hash)
+{
+	return watcher->slots[hash % SLOT_COUNT];
+}
+
+uint64_t watcher_now(const struct watcher *watcher)
+{
+	return watcher->now;
+}
+
+/* The name at the beginning of `rest`, which is moved behind it and its slash. */
+static struct text next_name(struct text *rest)
+{
+	size_t length = text_find(*rest, '/');
+	struct text name = text_first(*rest, length);
+
+	*rest = text_from(*rest, length < rest->length ? length + 1 : length);
+	return name;
+}
+
+bool watch_is_quiet(const struct watcher *watcher, const struct watch_path *path, uint64_t since)
+{
+	uint64_t hash = path->root->hash;
+	struct text rest = path->path;
+
+	if (watcher->lost_at > since || last_event(watcher, hash) > since)
+		return false;
+	while (rest.length > 0) {
+		hash = hash_text(hash, next_name(&rest));
+		if (last_event(watcher, hash) > since)
+			return false;
+	}
+	for (size_t i = 0; i < path->name_count; i++) {
+		if (last_event(watcher, hash_text(hash, text_of(path->names[i]))) > since)
+			return false;
+	}
+	return true;
+}
+
+/* --- events ------------------------------------------------------------------------------- */
 
 static struct watched_directory *directory_by_wd(struct list_node *node)
 {
 	return container_of(node, struct watched_directory, by_wd);
 }
 
-static uint64_t hash_in(
-	const struct watcher *watcher, const struct watched_directory *directory, struct text name)
-{
-	return hash_text(watcher->seed ^ (uint64_t)(uintptr_t)directory, name);
-}
-
-/* --- telling ------------------------------------------------------------------------------ */
-
-void watch_dependent_init(
-	struct watch_dependent *dependent, void (*changed)(struct watch_dependent *dependent))
-{
-	list_node_init(&dependent->by_name);
-	list_node_init(&dependent->in_directory);
-	dependent->directory = NULL;
-	dependent->changed = changed;
-}
-
-static void note_idle(struct watcher *watcher, struct watched_directory *directory)
-{
-	if (directory->parent && list_is_empty(&directory->children) &&
-		list_is_empty(&directory->dependents) && !list_is_linked(&directory->idle))
-		list_append(&watcher->idle, &directory->idle);
-}
-
-void watch_depend(struct watcher *watcher, struct watch_dependent *dependent,
-	struct watched_directory *directory, struct text name)
-{
-	assert(!dependent->directory);
-	dependent->directory = directory;
-	dependent->name = hash_in(watcher, directory, name);
-	list_append(buckets_at(&watcher->dependents, dependent->name), &dependent->by_name);
-	list_append(&directory->dependents, &dependent->in_directory);
-	list_remove(&directory->idle);
-}
-
-void watch_forget(struct watcher *watcher, struct watch_dependent *dependent)
-{
-	struct watched_directory *directory = dependent->directory;
-
-	if (!directory)
-		return;
-	list_remove(&dependent->by_name);
-	list_remove(&dependent->in_directory);
-	dependent->directory = NULL;
-	note_idle(watcher, directory);
-}
-
-static void tell(struct watcher *watcher, struct watch_dependent *dependent)
-{
-	watch_forget(watcher, dependent);
-	dependent->changed(dependent);
-}
-
-/* Telling one may make others forget: the list is looked at anew after each. */
-static struct watch_dependent *find_dependent(struct list *bucket, uint64_t name)
-{
-	list_for_each (node, bucket) {
-		struct watch_dependent *dependent =
-			container_of(node, struct watch_dependent, by_name);
-
-		if (dependent->name == name)
-			return dependent;
-	}
-	return NULL;
-}
-
-static void tell_name(struct watcher *watcher, uint64_t name)
-{
-	struct list *bucket = buckets_at(&watcher->dependents, name);
-	struct watch_dependent *dependent;
-
-	while ((dependent = find_dependent(bucket, name)))
-		tell(watcher, dependent);
-}
-
-static void tell_all_in(struct watcher *watcher, struct watched_directory *directory)
-{
-	struct list_node *node;
-
-	while ((node = list_first(&directory->dependents)))
-		tell(watcher, container_of(node, struct watch_dependent, in_directory));
-}
-
-/* --- forgetting directories --------------------------------------------------------------- */
-
 static struct watched_directory *find_wd(struct watcher *watcher, int wd)
 {
 	list_for_each (node, buckets_at(&watcher->by_wd, (uint64_t)wd)) {
-		struct watched_directory *directory = directory_by_wd(node);
-
-		if (directory->wd == wd)
-			return directory;
+		if (directory_by_wd(node)->wd == wd)
+			return directory_by_wd(node);
 	}
 	return NULL;
 }
 
-/* The last of those that share it ends the watch. */
-static void give_up_wd(struct watcher *watcher, struct watched_directory *directory)
-{
-	int wd = directory->wd;
-
-	if (wd < 0)
-		return;
-	list_remove(&directory->by_wd);
-	directory->wd = -1;
-	if (!find_wd(watcher, wd))
-		inotify_rm_watch(watcher->fd, wd); /* -EINVAL: it ended by itself */
-}
-
-static void drop(struct watcher *watcher, struct watched_directory *directory);
-
-static void drop_beneath(struct watcher *watcher, struct watched_directory *directory)
-{
-	struct list_node *node;
-
-	while ((node = list_first(&directory->children)))
-		drop(watcher, container_of(node, struct watched_directory, sibling));
-	tell_all_in(watcher, directory);
-}
-
-static void free_directory(struct watcher *watcher, struct watched_directory *directory)
-{
-	struct watched_directory *parent = directory->parent;
-
-	give_up_wd(watcher, directory);
-	list_remove(&directory->by_name);
-	list_remove(&directory->sibling);
-	list_remove(&directory->idle);
-	if (parent) {
-		watcher->directory_count--;
-		note_idle(watcher, parent);
-	}
-	free(directory);
-}
-
-/* The depth is that of a path. */
-static void drop(struct watcher *watcher, struct watched_directory *directory)
-{
-	drop_beneath(watcher, directory);
-	free_directory(watcher, directory);
-}
-
-/* A root is its owner's to remove; it is only watched no more. */
-static void drop_or_blind(struct watcher *watcher, struct watched_directory *directory)
-{
-	if (directory->parent) {
-		drop(watcher, directory);
-		return;
-	}
-	give_up_wd(watcher, directory);
-	drop_beneath(watcher, directory);
-}
-
-static void drop_everything(struct watcher *watcher)
-{
-	list_for_each (node, &watcher->roots) {
-		struct watched_directory *root =
-			container_of(node, struct watched_directory, sibling);
-
-		root->changed_at = watcher->now;
-		drop_beneath(watcher, root);
-	}
-}
-
-/* --- events ------------------------------------------------------------------------------- */
-
-static struct watched_directory *find_child(
-	struct watcher *watcher, struct watched_directory *parent, struct text name)
-{
-	uint64_t hash = hash_in(watcher, parent, name);
-
-	list_for_each (node, buckets_at(&watcher->by_name, hash)) {
-		struct watched_directory *directory =
-			container_of(node, struct watched_directory, by_name);
-		struct text own = { directory->name, directory->name_length };
-
-		if (directory->parent == parent && text_equal(own, name))
-			return directory;
-	}
-	return NULL;
-}
-
-static void note_name(
-	struct watcher *watcher, struct watched_directory *directory, struct text name)
-{
-	struct watched_directory *child = find_child(watcher, directory, name);
-
-	if (child)
-		drop(watcher, child);
-	tell_name(watcher, hash_in(watcher, directory, name));
-}
-
-/* One that shares the number and has not been told yet.  Telling one may free the others. */
-static struct watched_directory *find_untold(struct watcher *watcher, int wd)
-{
-	list_for_each (node, buckets_at(&watcher->by_wd, (uint64_t)wd)) {
-		struct watched_directory *directory = directory_by_wd(node);
-
-		if (directory->wd == wd && directory->changed_at != watcher->now)
-			return directory;
-	}
-	return NULL;
-}
-
+/* One directory may be reached by several paths: in two roots, or where it is mounted twice. */
 static void handle_event(struct watcher *watcher, const struct inotify_event *event)
 {
 	struct text name = { event->name, event->len > 0 ? strlen(event->name) : 0 };
-	struct watched_directory *directory;
 
 	watcher->now++;
 	if (event->mask & IN_Q_OVERFLOW) {
-		log_warning("inotify lost events: everything is looked at again");
-		drop_everything(watcher);
-		return;
+		log_warning("inotify lost events: all cached files are looked at again");
+		watcher->lost_at = watcher->now;
 	}
-	while ((directory = find_untold(watcher, event->wd))) {
-		directory->changed_at = watcher->now;
-		if (event->mask & MASK_OF_END)
-			drop_or_blind(watcher, directory);
-		else if (name.length > 0)
-			note_name(watcher, directory, name);
-		else
-			drop_beneath(watcher, directory);
+	list_for_each_safe (node, buckets_at(&watcher->by_wd, (uint64_t)event->wd)) {
+		struct watched_directory *directory = directory_by_wd(node);
+		uint64_t hash = directory->hash;
+
+		if (directory->wd != event->wd)
+			continue;
+		if (name.length > 0)
+			hash = hash_text(hash, name);
+		watcher->slots[hash % SLOT_COUNT] = watcher->now;
+		if (event->mask & IN_IGNORED) {
+			list_remove(&directory->by_wd);
+			directory->wd = -1;
+		}
 	}
 }
 
@@ -338,10 +190,19 @@ static void polled(struct proactor *proactor, struct op *op)
 	proactor_poll(proactor, op, watcher->fd, POLLIN);
 }
 
-/* --- watching ----------------------------------------------------------------------------- */
+/* The kernel raises POLLPRI, once, for an open mountinfo when the mount table changed. */
+void watcher_look_at_mounts(struct watcher *watcher)
+{
+	struct pollfd mounts = { .fd = watcher->mounts, .events = POLLPRI };
 
-/* Those whose every change passes through this kernel, and is told by it, under the one name that a
- * file has there (FAT has several, by the case of their letters). */
+	if (poll(&mounts, 1, 0) > 0)
+		watcher->lost_at = ++watcher->now;
+}
+
+/* --- watches ------------------------------------------------------------------------------ */
+
+/* File systems whose every change passes through this kernel, which reports it under the one name
+ * that a file has there (FAT has several, by the case of their letters). */
 static bool tells_events(const char *path)
 {
 	static const uint32_t kinds[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
@@ -370,16 +231,35 @@ static void note_shortage(struct watcher *watcher, int error)
 		strerror(-error));
 }
 
-/* What was made for nobody ends again. */
-static void end_stray_watch(struct watcher *watcher, int wd)
+static void end_watch_if_unused(struct watcher *watcher, int wd)
 {
-	if (!find_wd(watcher, wd))
+	if (wd >= 0 && !find_wd(watcher, wd))
 		inotify_rm_watch(watcher->fd, wd);
 }
 
-/* The number, or a negative errno. */
-static int add_watch(struct watcher *watcher, const char *path)
+static uint64_t mount_of(int fd, const char *path)
 {
+	struct statx found;
+
+	if (statx(fd, path, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &found) < 0)
+		return 0;
+	return found.stx_mask & STATX_MNT_ID ? found.stx_mnt_id : 0;
+}
+
+uint64_t watch_mount_of(int fd)
+{
+	return mount_of(fd, "");
+}
+
+uint64_t watch_mount(const struct watched_directory *directory)
+{
+	return directory->mount;
+}
+
+/* Watches what the path leads to now.  0 or a negative errno. */
+static int watch(struct watcher *watcher, struct watched_directory *directory, const char *path)
+{
+	int old = directory->wd;
 	int wd = inotify_add_watch(watcher->fd, path, MASK);
 	int error = errno;
 
@@ -387,153 +267,197 @@ static int add_watch(struct watcher *watcher, const char *path)
 		note_shortage(watcher, -error);
 	if (wd < 0)
 		return -error;
-	if (tells_events(path))
-		return wd;
-	end_stray_watch(watcher, wd);
-	return -EOPNOTSUPP;
+	if (!tells_events(path)) {
+		end_watch_if_unused(watcher, wd);
+		return -EOPNOTSUPP;
+	}
+	list_remove(&directory->by_wd);
+	list_append(buckets_at(&watcher->by_wd, (uint64_t)wd), &directory->by_wd);
+	directory->wd = wd;
+	directory->watched_at = ++watcher->now;
+	directory->mount = mount_of(AT_FDCWD, path);
+	end_watch_if_unused(watcher, old);
+	return 0;
+}
+
+/* --- directories -------------------------------------------------------------------------- */
+
+void watch_hold(struct watched_directory *directory)
+{
+	directory->user_count++;
+	list_remove(&directory->idle);
+}
+
+void watch_release(struct watcher *watcher, struct watched_directory *directory)
+{
+	assert(directory->user_count > 0);
+	if (--directory->user_count == 0 && directory->parent)
+		list_append(&watcher->idle, &directory->idle);
 }
 
 static struct watched_directory *directory_new(
-	struct watcher *watcher, int wd, struct watched_directory *parent, struct text name)
+	struct watched_directory *parent, uint64_t hash, int root_fd)
 {
-	struct watched_directory *directory = malloc(sizeof(*directory) + name.length);
+	struct watched_directory *directory = malloc(sizeof(*directory));
 
 	if (!directory)
 		return NULL;
-	*directory = (struct watched_directory){ .parent = parent, .wd = wd, .root_fd = -1 };
-	directory->watched_at = directory->changed_at = ++watcher->now;
-	directory->name_length = name.length;
-	if (name.length > 0)
-		memcpy(directory->name, name.bytes, name.length);
-	list_init(&directory->children);
-	list_init(&directory->dependents);
-	list_node_init(&directory->by_name);
+	*directory = (struct watched_directory){ .parent = parent, .hash = hash, .wd = -1 };
+	directory->root_fd = root_fd;
+	list_node_init(&directory->by_wd);
+	list_node_init(&directory->by_path);
 	list_node_init(&directory->idle);
-	list_append(buckets_at(&watcher->by_wd, (uint64_t)wd), &directory->by_wd);
-	list_append(parent ? &parent->children : &watcher->roots, &directory->sibling);
+	if (parent)
+		watch_hold(parent);
 	return directory;
 }
 
-static struct watched_directory *find_idle(
-	struct watcher *watcher, const struct watched_directory *except)
+static void directory_free(struct watcher *watcher, struct watched_directory *directory)
 {
-	list_for_each (node, &watcher->idle) {
-		struct watched_directory *directory =
-			container_of(node, struct watched_directory, idle);
+	assert(directory->user_count == 0);
+	list_remove(&directory->by_wd);
+	list_remove(&directory->by_path);
+	list_remove(&directory->idle);
+	end_watch_if_unused(watcher, directory->wd);
+	if (directory->parent) {
+		watcher->directory_count--;
+		watch_release(watcher, directory->parent);
+	}
+	free(directory);
+}
 
-		if (directory != except)
+static struct watched_directory *find_path(struct watcher *watcher, uint64_t hash)
+{
+	list_for_each (node, buckets_at(&watcher->by_path, hash)) {
+		struct watched_directory *directory =
+			container_of(node, struct watched_directory, by_path);
+
+		if (directory->hash == hash)
 			return directory;
 	}
 	return NULL;
 }
 
-/* For a child of `parent`, whose own room is not what is wanted. */
-static bool make_room(struct watcher *watcher, const struct watched_directory *parent)
+/* A directory beneath `parent`, not watched yet.  NULL: no room. */
+static struct watched_directory *add_child(
+	struct watcher *watcher, struct watched_directory *parent, uint64_t hash)
 {
-	while (watcher->directory_count >= watcher->directory_count_max) {
-		struct watched_directory *directory = find_idle(watcher, parent);
+	struct watched_directory *child = directory_new(parent, hash, parent->root_fd);
 
-		if (!directory)
-			return false;
-		free_directory(watcher, directory);
+	if (!child)
+		return NULL;
+	while (watcher->directory_count >= watcher->directory_count_max) {
+		struct list_node *longest = list_first(&watcher->idle);
+
+		if (!longest) {
+			watch_release(watcher, parent);
+			free(child);
+			note_shortage(watcher, -ENOSPC);
+			return NULL;
+		}
+		directory_free(watcher, container_of(longest, struct watched_directory, idle));
 	}
-	return true;
+	watcher->directory_count++;
+	list_append(buckets_at(&watcher->by_path, hash), &child->by_path);
+	list_append(&watcher->idle, &child->idle);
+	return child;
 }
 
-/* 0 or a negative errno. */
-static int add_child(struct watcher *watcher, struct watched_directory **child,
-	struct watched_directory *parent, const char *path, struct text name)
-{
-	int wd = add_watch(watcher, path);
-	struct watched_directory *directory;
+/* --- reaching ----------------------------------------------------------------------------- */
 
-	if (wd < 0)
-		return wd;
-	if (!make_room(watcher, parent)) {
-		end_stray_watch(watcher, wd);
-		note_shortage(watcher, -ENOSPC);
-		return -ENOSPC;
+/* A walk from the root downwards. */
+struct walk {
+	struct watched_directory *directory; /* watched */
+	uint64_t last_event;                 /* of the path up to here */
+	uint64_t since;
+};
+
+/* The directory is the next of the walk; it is watched unless it is already. */
+static int step(struct watcher *watcher, struct walk *walk, struct watched_directory *directory,
+	struct text beneath_root)
+{
+	char path[PATH_SIZE];
+	uint64_t event = last_event(watcher, directory->hash);
+	int r = 0;
+
+	if (event > walk->last_event)
+		walk->last_event = event;
+	if (directory->wd < 0 || directory->watched_at <= walk->last_event) {
+		/* Behind the link that stands for the descriptor, hence the dot. */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/%.*s", directory->root_fd,
+			(int)beneath_root.length, beneath_root.bytes);
+		r = watch(watcher, directory, path);
 	}
-	directory = directory_new(watcher, wd, parent, name);
-	if (!directory) {
-		end_stray_watch(watcher, wd);
-		return -ENOMEM;
-	}
-	list_remove(&parent->idle);
-	directory->hash = hash_in(watcher, parent, name);
-	list_append(buckets_at(&watcher->by_name, directory->hash), &directory->by_name);
-	watcher->directory_count++;
-	note_idle(watcher, directory);
-	*child = directory;
+	if (r < 0)
+		return r;
+	if (directory->watched_at > walk->since)
+		walk->since = directory->watched_at;
+	walk->directory = directory;
 	return 0;
 }
 
-struct watch_reach watch_reach(
-	struct watcher *watcher, struct watched_directory *root, struct text path)
+static int step_down(
+	struct watcher *watcher, struct walk *walk, struct text name, struct text beneath_root)
 {
-	struct watch_reach reach = { .directory = root, .rest = path };
-	char memory[PATH_SIZE];
-	size_t slash;
+	uint64_t hash = hash_text(walk->directory->hash, name);
+	struct watched_directory *child = find_path(watcher, hash);
+	int r;
 
-	if (root->wd < 0)
-		return (struct watch_reach){ .rest = path, .error = -ESTALE };
-	while ((slash = text_find(reach.rest, '/')) < reach.rest.length) {
-		struct text name = text_first(reach.rest, slash);
-		struct watched_directory *child = find_child(watcher, reach.directory, name);
-
-		if (!child) {
-			snprintf(memory, sizeof(memory), "/proc/self/fd/%d/%.*s", root->root_fd,
-				(int)(path.length - reach.rest.length + slash), path.bytes);
-			reach.error = add_child(watcher, &child, reach.directory, memory, name);
-		}
-		if (reach.error < 0)
-			return reach;
-		reach.directory = child;
-		reach.rest = text_from(reach.rest, slash + 1);
-	}
-	return reach;
+	if (!child)
+		child = add_child(watcher, walk->directory, hash);
+	if (!child)
+		return -ENOSPC;
+	r = step(watcher, walk, child, beneath_root);
+	if (r < 0 && child->user_count == 0)
+		directory_free(watcher, child);
+	return r;
 }
 
-bool watch_is_quiet(const struct watched_directory *directory, uint64_t since)
+struct watch_reach watch_reach(struct watcher *watcher, const struct watch_path *path)
 {
-	for (; directory; directory = directory->parent) {
-		if (directory->watched_at > since || directory->changed_at > since)
-			return false;
-	}
-	return true;
-}
+	struct walk walk = { .last_event = watcher->lost_at };
+	struct text rest = path->path;
+	int r = step(watcher, &walk, path->root, text_literal("."));
 
-uint64_t watcher_now(const struct watcher *watcher)
-{
-	return watcher->now;
+	while (r == 0 && text_find(rest, '/') < rest.length) {
+		struct text name = next_name(&rest);
+		struct text beneath_root =
+			text_first(path->path, (size_t)(rest.bytes - path->path.bytes) - 1);
+
+		r = step_down(watcher, &walk, name, beneath_root);
+	}
+	return (struct watch_reach){ walk.directory, walk.since, r };
 }
 
 /* --- roots -------------------------------------------------------------------------------- */
 
 struct watched_directory *watcher_add_root(struct watcher *watcher, int fd)
 {
-	const struct text no_name = { NULL, 0 };
-	struct watched_directory *root;
-	char path[64];
-	int wd;
+	struct watched_directory *root = directory_new(NULL, hash_seed(), fd);
+	struct walk walk = { .last_event = watcher->lost_at };
 
-	/* Behind the link that stands for the descriptor, hence the dot. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", fd);
-	wd = add_watch(watcher, path);
-	if (wd < 0)
+	if (!root)
 		return NULL;
-	root = directory_new(watcher, wd, NULL, no_name);
-	if (root)
-		root->root_fd = fd;
-	else
-		end_stray_watch(watcher, wd);
+	if (step(watcher, &walk, root, text_literal(".")) < 0) {
+		directory_free(watcher, root);
+		return NULL;
+	}
 	return root;
 }
 
 void watcher_remove_root(struct watcher *watcher, struct watched_directory *root)
 {
 	assert(!root->parent);
-	drop(watcher, root);
+	while (root->user_count > 0) {
+		list_for_each_safe (node, &watcher->idle) {
+			struct watched_directory *directory =
+				container_of(node, struct watched_directory, idle);
+
+			if (directory->root_fd == root->root_fd)
+				directory_free(watcher, directory);
+		}
+	}
+	directory_free(watcher, root);
 }
 
 /* --- opening and closing ------------------------------------------------------------------ */
@@ -543,17 +467,14 @@ static int open_tables(struct watcher *watcher)
 	int r = buckets_open(&watcher->by_wd, watcher->directory_count_max);
 
 	if (r == 0)
-		r = buckets_open(&watcher->by_name, watcher->directory_count_max);
-	if (r == 0)
-		r = buckets_open(&watcher->dependents, watcher->directory_count_max);
+		r = buckets_open(&watcher->by_path, watcher->directory_count_max);
 	return r;
 }
 
 static void watcher_free(struct watcher *watcher)
 {
 	buckets_close(&watcher->by_wd);
-	buckets_close(&watcher->by_name);
-	buckets_close(&watcher->dependents);
+	buckets_close(&watcher->by_path);
 	free(watcher);
 }
 
@@ -566,8 +487,6 @@ int watcher_open(struct watcher **result, struct proactor *proactor, size_t dire
 		return -ENOMEM;
 	watcher->proactor = proactor;
 	watcher->directory_count_max = directory_count_max;
-	watcher->seed = hash_seed();
-	list_init(&watcher->roots);
 	list_init(&watcher->idle);
 	r = open_tables(watcher);
 	if (r == 0) {
@@ -578,6 +497,7 @@ int watcher_open(struct watcher **result, struct proactor *proactor, size_t dire
 		watcher_free(watcher);
 		return r;
 	}
+	watcher->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	op_init(&watcher->op, polled);
 	proactor_poll(proactor, &watcher->op, watcher->fd, POLLIN);
 	*result = watcher;
@@ -594,7 +514,8 @@ void watcher_close(struct watcher *watcher)
 {
 	int r;
 
-	assert(list_is_empty(&watcher->roots));
+	if (watcher->mounts >= 0)
+		close(watcher->mounts);
 	watcher->closing = true;
 	proactor_cancel(watcher->proactor, &watcher->op);
 	r = proactor_await(watcher->proactor, &watcher->op);

@@ -1,11 +1,13 @@
-/* Directories watched by inotify(7), and who is told when a name in one of them changes.
+/* Directories watched by inotify(7), and what happened on the way to a path.
  *
- * A directory is watched together with all those between it and its root, so that nothing on the
- * way can be replaced unseen.  Who depends on a name (a file that is there, or one that is not) is
- * told once, from the loop, and then depends on it no more.
+ * Each event has a number.  A directory is watched together with every directory between it and
+ * its root, and the watcher remembers, for each name in them, the number of the last event.  A
+ * path is quiet since a moment if no name on the way to it had an event after that moment; what
+ * was found there then is still true.
  *
- * What inotify cannot see, watch_reach() does not reach: directories behind symbolic links, those
- * that may not be read, file systems that others write to without this kernel's knowledge. */
+ * inotify does not see all changes, so watch_reach() does not reach directories behind symbolic
+ * links, directories that may not be read, and file systems that others write to without this
+ * kernel's knowledge. */
 #ifndef RINGLET_FILES_WATCH_H
 #define RINGLET_FILES_WATCH_H
 
@@ -14,58 +16,57 @@
 struct watcher;
 struct watched_directory;
 
-/* One name in one directory matters to its owner, in which it is embedded. */
-struct watch_dependent {
-	struct list_node by_name, in_directory; /* linked while it depends on something */
-	struct watched_directory *directory;
-	uint64_t name;
-
-	/* The name, or the directory itself, may have changed. */
-	void (*changed)(struct watch_dependent *dependent);
-};
-
-/* At most `directory_count_max` directories, the roots apart.  0, or the negative errno that
- * inotify refuses with, which nothing has logged. */
+/* At most `directory_count_max` directories, not counting roots.  0, or the negative errno of
+ * inotify_init1(2), not logged. */
 int watcher_open(struct watcher **watcher, struct proactor *proactor, size_t directory_count_max);
 
 /* No root may be left.  Turns the loop until the descriptor is closed. */
 void watcher_close(struct watcher *watcher);
 
-/* What lies beneath the directory `fd` (O_PATH will do), which stays open until the root is
- * removed.  NULL: it cannot be watched. */
+/* The directory `fd` (O_PATH is enough), which stays open until the root is removed.  NULL: it
+ * cannot be watched. */
 struct watched_directory *watcher_add_root(struct watcher *watcher, int fd);
 
-/* Whoever depended on something beneath is told. */
+/* No directory beneath it may be held. */
 void watcher_remove_root(struct watcher *watcher, struct watched_directory *root);
 
-/* A moment, to be compared with what is seen later. */
+/* Whether something was mounted or unmounted is not told by an event: this looks, by one system
+ * call.  If so, no path is quiet. */
+void watcher_look_at_mounts(struct watcher *watcher);
+
+/* The number of the last event. */
 uint64_t watcher_now(const struct watcher *watcher);
 
-/* How far `path` is watched from its root on. */
-struct watch_reach {
-	struct watched_directory *directory; /* the deepest on the way; NULL: not even the root */
-	struct text rest; /* of the path; begins with a name in that directory, or is empty */
-	int error;        /* why not deeper: 0, the rest is one name or none; -ENOENT, there is
-			     nothing of that name; or another negative errno */
+/* A path to be watched. */
+struct watch_path {
+	struct watched_directory *root;
+	struct text path;         /* relative, without empty or dot segments */
+	const char *const *names; /* in the directory `path`, if it is empty or ends with "/" */
+	size_t name_count;
 };
 
-/* Watches what is not watched yet.  `path` is relative, without empty or dot segments; this calls
- * the kernel, so that it is for a path that has just been looked up. */
-struct watch_reach watch_reach(
-	struct watcher *watcher, struct watched_directory *root, struct text path);
+/* Whether no event after the event `since` concerns a name on the way, or one of the names.  True
+ * means nothing for directories that watch_reach() does not reach. */
+bool watch_is_quiet(const struct watcher *watcher, const struct watch_path *path, uint64_t since);
 
-/* Have this directory and those above it been watched ever since, and has nothing happened in
- * them? */
-bool watch_is_quiet(const struct watched_directory *directory, uint64_t since);
+/* How far a path is watched. */
+struct watch_reach {
+	struct watched_directory *directory; /* the deepest on the way; NULL: not even the root */
+	uint64_t since;                      /* watched without a gap from this event on */
+	int error; /* 0: all directories; -ENOENT: a directory on the way does not exist; or
+		      another negative errno */
+};
 
-/* From now on; the dependent's `changed` is set. */
-void watch_depend(struct watcher *watcher, struct watch_dependent *dependent,
-	struct watched_directory *directory, struct text name);
+/* Watches the directories on the way that are not watched yet, by system calls: for a path that
+ * has just been looked up. */
+struct watch_reach watch_reach(struct watcher *watcher, const struct watch_path *path);
 
-void watch_dependent_init(
-	struct watch_dependent *dependent, void (*changed)(struct watch_dependent *dependent));
+/* The mount that the directory is on, to compare with watch_mount_of() a file in it; 0: unknown. */
+uint64_t watch_mount(const struct watched_directory *directory);
+uint64_t watch_mount_of(int fd);
 
-/* No more; harmless when it depends on nothing. */
-void watch_forget(struct watcher *watcher, struct watch_dependent *dependent);
+/* A directory that is held stays watched, with all directories above it. */
+void watch_hold(struct watched_directory *directory);
+void watch_release(struct watcher *watcher, struct watched_directory *directory);
 
 #endif

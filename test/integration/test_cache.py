@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 import unittest
@@ -244,6 +245,32 @@ class Changes(Cached):
         (self.server.directory / "outside").write_bytes(b"through the other")
         self.await_answer(self.server, "/a.txt", 200, b"through the other")
 
+    def test_file_that_is_mounted_over_another_is_noticed(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to mount")
+        other = age(self.server.write("other", b"mounted"))
+
+        def await_body(body):
+            # The request that finds the root a second old looks up its file, too: not this one.
+            wait_until(lambda: self.server.get("/d/b.txt")
+                       and self.server.get("/a.txt").body == body, 4, what=body)
+            self.warm(self.server, "/a.txt")
+
+        self.warm(self.server, "/a.txt")
+        mounted = subprocess.run(["mount", "--bind", other, self.root / "a.txt"],
+                                 capture_output=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest("mount --bind is not permitted")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root / "a.txt"],
+                        capture_output=True, check=False)
+        await_body(b"mounted")
+        os.link(other, self.server.directory / "outside")
+        other.unlink()
+        (self.server.directory / "outside").write_bytes(b"through the other")
+        await_body(b"through the other")
+        subprocess.run(["umount", "-l", self.root / "a.txt"], check=True)
+        await_body(b"old")
+
     def test_sibling_that_comes_and_goes_is_noticed(self):
         age(self.server.write("coded/a.txt", b"plain"))
         self.assertEqual(self.warm(self.server, "/coded/a.txt", fields=GZIP).body, b"plain")
@@ -425,6 +452,14 @@ class Life(Cached):
         self.assertEqual(server.get("/long").body, content)
         wait_until(lambda: server.stats()["connections"]["open"] == 1)
         self.assertEqual(len(harness.kept_files(server.worker_pid(), server.root)), 1)
+
+    def test_file_that_is_not_asked_for_any_more_is_closed(self):
+        server = self.serve({"long": b"L" * MIB})
+        self.warm(server, "/long")
+        worker = server.worker_pid()
+        self.assertEqual(len(harness.kept_files(worker, server.root)), 1)
+        wait_until(lambda: not harness.kept_files(worker, server.root))
+        self.assertEqual(server.get("/long").body, b"L" * MIB)
 
     def test_file_that_is_dropped_while_it_is_sent_arrives_whole(self):
         content = harness.pattern_bytes(8 * MIB)

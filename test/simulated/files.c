@@ -564,7 +564,7 @@ void simulated_make_special(struct proactor *proactor, const char *path, mode_t 
 	place(simulated, path, inode_new(simulated, type | 0644));
 }
 
-void simulated_write_file(
+static struct inode *store(
 	struct proactor *proactor, const char *path, uint64_t offset, struct text bytes)
 {
 	struct inode *inode = inode_at(simulated_of(proactor), path);
@@ -572,7 +572,18 @@ void simulated_write_file(
 
 	if (count != (ssize_t)bytes.length)
 		abort();
-	touch(simulated_of(proactor), inode);
+	return inode;
+}
+
+void simulated_write_file(
+	struct proactor *proactor, const char *path, uint64_t offset, struct text bytes)
+{
+	touch(simulated_of(proactor), store(proactor, path, offset, bytes));
+}
+
+void simulated_store_mapped(struct proactor *proactor, const char *path, struct text bytes)
+{
+	store(proactor, path, 0, bytes);
 }
 
 void simulated_truncate(struct proactor *proactor, const char *path, uint64_t length)

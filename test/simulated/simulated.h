@@ -114,6 +114,10 @@ void simulated_make_special(struct proactor *proactor, const char *path, mode_t 
 /* Writes into an existing file, which may become sparse. */
 void simulated_write_file(
 	struct proactor *proactor, const char *path, uint64_t offset, struct text bytes);
+
+/* At the beginning of the file, like a store through a mapping whose page is dirty: the times stay.
+ */
+void simulated_store_mapped(struct proactor *proactor, const char *path, struct text bytes);
 void simulated_truncate(struct proactor *proactor, const char *path, uint64_t length);
 void simulated_set_mode(struct proactor *proactor, const char *path, mode_t permissions);
 void simulated_remove(struct proactor *proactor, const char *path);

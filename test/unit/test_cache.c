@@ -172,13 +172,6 @@ static bool is_hit_without_reading(const char *path)
 	return metrics_sum(METRIC_CACHE_HITS) > hits;
 }
 
-/* Turns the loop until the events that are due have been read. */
-static void await_invalidation(uint64_t count)
-{
-	for (unsigned i = 0; i < 100 && metrics_sum(METRIC_CACHE_INVALIDATIONS) == count; i++)
-		assert_int_equal(proactor_turn(place.proactor, 10000000), 0);
-}
-
 #define assert_body(expected) assert_true(text_equal(visit_body(&caller), text_literal(expected)))
 
 /* --- what is remembered ------------------------------------------------------------------- */
@@ -322,7 +315,7 @@ static void test_descriptors_are_bounded(void **state)
 		visit_files(20);
 	settle();
 	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 8);
-	assert_true(place_open_count(&place) <= 1 + 8 + 1); /* the root, and inotify's */
+	assert_true(place_open_count(&place) <= 1 + 8 + 2); /* the root, inotify's, mountinfo */
 }
 
 static void test_least_recently_used_goes_first(void **state)
@@ -458,6 +451,45 @@ static void test_look_that_finds_the_same_file_leaves_its_bytes(void **state)
 	assert_true(is_hit("/a.txt"));
 }
 
+static void test_descriptor_that_is_not_used_is_closed(void **state)
+{
+	(void)state;
+	make_old_file("www/long", 101);
+	make_old_file("www/other", 101);
+	warm_in_memory("/a.txt");
+	warm("/long");
+	warm("/other");
+	simulated_advance(place.proactor, UINT64_C(3000000000));
+	settle();
+	get("/other");
+	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 2);
+	simulated_advance(place.proactor, UINT64_C(2500000000));
+	settle();
+	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 1);
+	simulated_advance(place.proactor, UINT64_C(3000000000));
+	settle();
+	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 0);
+	assert_int_equal(metrics_sum(METRIC_CACHE_BYTES), 9);
+	assert_int_equal(place_open_count(&place), 1); /* the root */
+}
+
+static void test_bytes_are_read_anew_now_and_then(void **state)
+{
+	(void)state;
+	age("www/a.txt");
+	warm_in_memory("/a.txt");
+	simulated_store_mapped(place.proactor, "www/a.txt", text_literal("SOME TEXT"));
+	get("/a.txt");
+	assert_body("some text");
+	simulated_advance(place.proactor, UINT64_C(10100000000));
+	settle();
+	get("/a.txt"); /* looked at again */
+	settle();
+	assert_true(is_hit("/a.txt"));
+	assert_body("SOME TEXT");
+	assert_int_equal(metrics_sum(METRIC_CACHE_BYTES), 9);
+}
+
 /* --- with events -------------------------------------------------------------------------- */
 
 static void write_to(const char *path, const char *bytes)
@@ -488,50 +520,50 @@ static void test_event_names_the_entry_that_goes(void **state)
 	count = metrics_sum(METRIC_CACHE_INVALIDATIONS);
 	write_to("www/fresh", "new");
 	rename_to("www/fresh", "www/a.txt");
-	await_invalidation(count);
-	assert_int_equal(metrics_sum(METRIC_CACHE_INVALIDATIONS), count + 1);
+	settle();
 	assert_true(is_hit("/b.txt"));
-	assert_int_equal(get("/a.txt"), 200);
+	assert_false(is_hit("/a.txt"));
 	assert_body("new");
+	assert_int_equal(metrics_sum(METRIC_CACHE_INVALIDATIONS), count + 1);
 }
 
 static void test_created_name_ends_what_was_missing(void **state)
 {
-	uint64_t count;
-
 	(void)state;
 	warm("/no/such/path");
-	count = metrics_sum(METRIC_CACHE_INVALIDATIONS);
 	place_make_file(&place, "www/no/such/path", text_literal("made"));
-	await_invalidation(count);
+	settle();
 	assert_int_equal(get("/no/such/path"), 200);
 }
 
 static void test_whatever_is_beneath_goes_with_its_directory(void **state)
 {
-	uint64_t count;
-
 	(void)state;
 	place_make_file(&place, "www/d/e/f/b.txt", text_literal("deep"));
 	warm("/d/e/f/b.txt");
 	warm("/d/e/none");
-	count = metrics_sum(METRIC_CACHE_INVALIDATIONS);
 	rename_to("www/d", "www/g");
-	await_invalidation(count);
-	assert_int_equal(metrics_sum(METRIC_CACHE_INVALIDATIONS), count + 2);
+	settle();
+	assert_false(is_hit("/d/e/none"));
 	assert_int_equal(get("/d/e/f/b.txt"), 404);
 	assert_int_equal(get("/g/e/f/b.txt"), 200);
+	/* Its directories are watched under their new names, and not under the old ones. */
+	warm("/g/e/f/b.txt");
+	write_to("www/g/e/f/b.txt", "changed");
+	settle();
+	assert_false(is_hit("/g/e/f/b.txt"));
+	assert_body("changed");
+	place_make_file(&place, "www/d/e/f/b.txt", text_literal("another"));
+	settle();
+	assert_int_equal(get("/d/e/f/b.txt"), 200);
 }
 
 static void test_lost_events_end_everything(void **state)
 {
-	uint64_t count;
-
 	(void)state;
 	place_make_file(&place, "www/d/b.txt", text_literal("deep"));
 	warm("/a.txt");
 	warm("/d/b.txt");
-	count = metrics_sum(METRIC_CACHE_INVALIDATIONS);
 	/* More than fs.inotify.max_queued_events, in turns: two of the same would be one. */
 	for (unsigned i = 0; i < 20000; i++) {
 		const char *path = place_path(&place, i % 2 ? "www/one" : "www/two");
@@ -540,9 +572,23 @@ static void test_lost_events_end_everything(void **state)
 		assert_true(fd >= 0);
 		close(fd);
 	}
-	await_invalidation(count);
-	assert_int_equal(metrics_sum(METRIC_CACHE_INVALIDATIONS), count + 2);
+	settle();
+	assert_false(is_hit("/a.txt"));
+	assert_false(is_hit("/d/b.txt"));
 	warm("/a.txt");
+}
+
+static void test_event_without_a_change_leaves_the_bytes(void **state)
+{
+	(void)state;
+	age("www/a.txt");
+	warm_in_memory("/a.txt");
+	close(open(place_path(&place, "www/a.txt"), O_WRONLY | O_CLOEXEC)); /* IN_CLOSE_WRITE */
+	settle();
+	assert_false(is_hit("/a.txt"));
+	assert_int_equal(caller.extent_count, 0);
+	assert_body("some text");
+	assert_true(is_hit("/a.txt"));
 }
 
 static void replace_during_lookup(const char *contents, unsigned turns)
@@ -579,8 +625,7 @@ static void test_change_during_a_lookup_is_not_forgotten(void **state)
 static void test_directory_reached_in_two_ways_tells_both(void **state)
 {
 	struct section *outer_site = site;
-	void *outer = location;
-	uint64_t count;
+	void *outer = location, *inner;
 
 	(void)state;
 	place_make_file(&place, "www/www/c.txt", text_literal("inner"));
@@ -589,10 +634,15 @@ static void test_directory_reached_in_two_ways_tells_both(void **state)
 	add_root("www/www");
 	assert_int_equal(static_endpoint.open(&location, site, place.proactor), 0);
 	warm("/c.txt");
-	count = metrics_sum(METRIC_CACHE_INVALIDATIONS);
+	inner = location;
 	write_to("www/www/c.txt", "changed");
-	await_invalidation(count);
-	assert_int_equal(metrics_sum(METRIC_CACHE_INVALIDATIONS), count + 2);
+	settle();
+	assert_false(is_hit("/c.txt"));
+	assert_body("changed");
+	location = outer;
+	assert_false(is_hit("/www/c.txt"));
+	assert_body("changed");
+	location = inner;
 	close_location();
 	section_free(site);
 	site = outer_site;
@@ -680,6 +730,8 @@ static const struct CMUnitTest without_events[] = {
 	HERE(test_failing_read_leaves_the_descriptor),
 	HERE(test_what_cannot_be_watched_is_looked_at_again_after_a_second),
 	HERE(test_look_that_finds_the_same_file_leaves_its_bytes),
+	HERE(test_descriptor_that_is_not_used_is_closed),
+	HERE(test_bytes_are_read_anew_now_and_then),
 };
 
 static const struct CMUnitTest with_events[] = {
@@ -687,6 +739,7 @@ static const struct CMUnitTest with_events[] = {
 	HERE(test_created_name_ends_what_was_missing),
 	HERE(test_whatever_is_beneath_goes_with_its_directory),
 	HERE(test_lost_events_end_everything),
+	HERE(test_event_without_a_change_leaves_the_bytes),
 	HERE(test_change_during_a_lookup_is_not_forgotten),
 	HERE(test_directory_reached_in_two_ways_tells_both),
 	HERE(test_watches_are_bounded_and_what_is_beyond_is_not_relied_on),
