@@ -159,9 +159,9 @@ static void connection_free(struct connection *connection)
 	metrics_add(METRIC_CONNECTIONS_CLOSED, 1);
 	list_remove(&connection->node);
 	block_pool_return(&service->idle_pool, connection);
-	service->connection_count--;
-	if (service->closed)
-		service->closed(service);
+	service->wire.connection_count--;
+	if (service->wire.closed)
+		service->wire.closed(service->wire.owner);
 }
 
 static bool is_over(const struct connection *connection)
@@ -304,7 +304,7 @@ void connection_open(struct http1_service *service, int fd)
 		.input = INPUT_READING_HEAD,
 		.output = OUTPUT_READING };
 	list_append(&service->connections, &connection->node);
-	service->connection_count++;
+	service->wire.connection_count++;
 	deadline_init(&connection->deadline);
 	metrics_add(METRIC_CONNECTIONS_ACCEPTED, 1);
 	metrics_add(METRIC_INPUT_READING_HEAD, 1);

@@ -247,11 +247,12 @@ static void record(struct connection *connection, bool cut)
 	struct exchange *exchange = &connection->active->exchange;
 	struct sockaddr_storage client;
 
-	if (!service->finished)
+	if (!service->wire.finished)
 		return;
 	exchange_client_address(exchange, &client);
 	exchange->sent_length = connection->active->body_length - unsent_length(connection->active);
-	service->finished(service, &(struct http1_record){ exchange, &client, cut });
+	service->wire.finished(
+		service->wire.owner, &(struct finished_exchange){ exchange, &client, cut });
 }
 
 /* The exchange is over (`cut`: before its last byte left): body released, response recorded. */
@@ -546,7 +547,7 @@ enum output_state output_begin(struct connection *connection)
 
 	begin_exchange(active);
 	connection->request_count += connection->request_count < UINT32_MAX;
-	if (connection->service->finished)
+	if (connection->service->wire.finished)
 		remember_peer(connection); /* the log wants it, even if the client resets */
 	if (active->bad_status != 0) {
 		log_info("%u: %s", active->bad_status, active->bad_reason);

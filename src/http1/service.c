@@ -23,6 +23,37 @@ static void connection_expired(struct proactor *proactor, struct deadline *deadl
 	connection_post_output(connection, OUTPUT_EVENT_TIMED_OUT);
 }
 
+/* --- as a wire ---------------------------------------------------------------------------- */
+
+static void wire_accept(struct wire *wire, int fd)
+{
+	http1_service_accept(container_of(wire, struct http1_service, wire), fd);
+}
+
+static void wire_drain(struct wire *wire)
+{
+	http1_service_drain(container_of(wire, struct http1_service, wire));
+}
+
+static void wire_stop(struct wire *wire)
+{
+	http1_service_stop(container_of(wire, struct http1_service, wire));
+}
+
+static void wire_close(struct wire *wire)
+{
+	http1_service_close(container_of(wire, struct http1_service, wire));
+}
+
+static const struct wire_kind HTTP1_WIRE = {
+	.accept = wire_accept,
+	.drain = wire_drain,
+	.stop = wire_stop,
+	.close = wire_close,
+};
+
+/* --- as it is ----------------------------------------------------------------------------- */
+
 void http1_service_open(struct http1_service *service, struct proactor *proactor,
 	const struct router *router, const struct http1_options *options)
 {
@@ -39,6 +70,7 @@ void http1_service_open(struct http1_service *service, struct proactor *proactor
 	};
 
 	*service = (struct http1_service){
+		.wire.kind = &HTTP1_WIRE,
 		.proactor = proactor,
 		.router = router,
 		.options = *options,
@@ -56,7 +88,7 @@ void http1_service_open(struct http1_service *service, struct proactor *proactor
 
 void http1_service_close(struct http1_service *service)
 {
-	assert(service->connection_count == 0);
+	assert(service->wire.connection_count == 0);
 	deadline_queue_close(&service->header_deadlines);
 	deadline_queue_close(&service->body_deadlines);
 	deadline_queue_close(&service->idle_deadlines);

@@ -4,6 +4,7 @@
 
 #include "base/block_pool.h"
 #include "http/router.h"
+#include "http/wire.h"
 #include "proactor/deadline.h"
 #include "proactor/proactor.h"
 
@@ -17,26 +18,11 @@ struct http1_options {
 	bool server_field; /* "Server: Ringlet" */
 };
 
-struct http1_service;
-
-/* What a finished response looked like, for the access log.  Valid during the call. */
-struct http1_record {
-	const struct exchange *exchange;
-	const struct sockaddr_storage *client;
-	bool cut; /* it ended before its last byte */
-};
-typedef void http1_finished_fn(struct http1_service *service, const struct http1_record *record);
-
-/* A connection was closed; connection_count is one less. */
-typedef void http1_closed_fn(struct http1_service *service);
-
 struct http1_service {
+	struct wire wire;
 	struct proactor *proactor;
 	const struct router *router;
 	struct http1_options options;
-	http1_finished_fn *finished; /* NULL: no access log */
-	http1_closed_fn *closed;     /* may be NULL */
-	size_t connection_count;
 	uint64_t connection_serial; /* numbers connections, for the debug log */
 	bool draining;
 	struct list connections;
@@ -49,17 +35,10 @@ struct http1_service {
 void http1_service_open(struct http1_service *service, struct proactor *proactor,
 	const struct router *router, const struct http1_options *options);
 
-/* No connection may be left. */
+/* What follows is also called by way of service->wire. */
 void http1_service_close(struct http1_service *service);
-
-/* Takes over a connected, non-blocking socket. */
 void http1_service_accept(struct http1_service *service, int fd);
-
-/* From now on every response is the last of its connection, and a connection without a request is
- * closed after a second of silence. */
 void http1_service_drain(struct http1_service *service);
-
-/* Closes every connection now. */
 void http1_service_stop(struct http1_service *service);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/escape.h"
 #include "base/host.h"
-#include "http/exchange.h"
 #include "net/address.h"
 
 /* Of what is written, escapes included. */
@@ -152,16 +151,16 @@ static struct text protocol_of(const struct request *request)
 }
 
 static struct access_entry entry_of(
-	const struct http1_record *record, struct text remote, struct proactor *proactor)
+	const struct finished_exchange *finished, struct text remote, struct proactor *proactor)
 {
-	const struct exchange *exchange = record->exchange;
+	const struct exchange *exchange = finished->exchange;
 	const struct request *request = &exchange->request;
 	uint64_t now_ns = proactor_now_ns(proactor);
 	struct access_entry entry = {
 		.wall_ns = proactor_wall_ns(proactor),
 		.body_length = exchange->sent_length,
 		.status = exchange->response.status,
-		.cut = record->cut,
+		.cut = finished->cut,
 		.remote = remote,
 		.line = request->line,
 		.target = request->target,
@@ -181,15 +180,15 @@ static struct access_entry entry_of(
 }
 
 void access_log_append(struct buffer *line, enum access_log_format format,
-	const struct http1_record *record, struct proactor *proactor)
+	const struct finished_exchange *finished, struct proactor *proactor)
 {
 	char memory[ADDRESS_NAME_LENGTH_MAX];
 	struct buffer remote;
 	struct access_entry entry;
 
 	buffer_init(&remote, memory, sizeof(memory));
-	host_append(&remote, record->client);
-	entry = entry_of(record, buffer_text(&remote), proactor);
+	host_append(&remote, finished->client);
+	entry = entry_of(finished, buffer_text(&remote), proactor);
 	switch (format) {
 	case ACCESS_LOG_COMBINED:
 		access_log_append_combined(line, &entry);

@@ -7,7 +7,9 @@
 #define RINGLET_SERVER_ACCESS_LOG_H
 
 #include "base/buffer.h"
-#include "http1/service.h"
+#include "http/router.h"
+#include "http/wire.h"
+#include "proactor/proactor.h"
 
 /* In the order of the words of the setting access_log_format. */
 enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
@@ -35,6 +37,6 @@ void access_log_append_json(struct buffer *line, const struct access_entry *entr
 
 /* The line for a finished response. */
 void access_log_append(struct buffer *line, enum access_log_format format,
-	const struct http1_record *record, struct proactor *proactor);
+	const struct finished_exchange *finished, struct proactor *proactor);
 
 #endif

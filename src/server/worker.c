@@ -29,6 +29,7 @@
 #include "net/stream.h"
 #include "server/channel.h"
 #include "server/log_writer.h"
+#include "server/wires.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
 #define SECOND_NS      (1000 * MILLISECOND_NS)
@@ -53,8 +54,8 @@ struct worker {
 	enum worker_state state;
 	struct proactor *proactor;
 	struct router router;
-	struct http1_service service;
-	bool service_is_open;
+	struct wires wires;
+	struct wire *wire; /* one of them, to which new connections belong; NULL: not yet open */
 	bool accepting_is_paused;
 	struct worker_listener *listeners;
 	size_t listener_count;  /* started */
@@ -68,12 +69,17 @@ struct worker {
 	struct op stopped; /* STOP_NS passed */
 };
 
+static size_t connection_count(const struct worker *worker)
+{
+	return worker->wire ? worker->wire->connection_count : 0;
+}
+
 /* --- ending ------------------------------------------------------------------------------- */
 
 static void end_if_done(struct worker *worker)
 {
 	if (worker->state != WORKER_SERVING && worker->listening_count == 0 &&
-		worker->service.connection_count == 0)
+		connection_count(worker) == 0)
 		proactor_stop(worker->proactor);
 }
 
@@ -97,9 +103,9 @@ static void drain(struct worker *worker)
 {
 	const struct section *timeouts = section_child(worker->settings, "timeouts", 0);
 
-	log_info("draining: %zu connections are open", worker->service.connection_count);
+	log_info("draining: %zu connections are open", connection_count(worker));
 	worker->state = WORKER_DRAINING;
-	http1_service_drain(&worker->service);
+	worker->wire->kind->drain(worker->wire);
 	proactor_timeout(worker->proactor, &worker->drained, section_number(timeouts, "drain"));
 }
 
@@ -128,7 +134,7 @@ static void stop(struct worker *worker)
 		return;
 	worker->state = WORKER_STOPPING;
 	stop_listening(worker);
-	http1_service_stop(&worker->service);
+	worker->wire->kind->stop(worker->wire);
 	proactor_timeout(worker->proactor, &worker->stopped, STOP_NS);
 	end_if_done(worker);
 }
@@ -140,9 +146,9 @@ static void on_drained(struct proactor *proactor, struct op *op)
 	(void)proactor;
 	if (op->result == -ECANCELED || worker->state == WORKER_STOPPING)
 		return;
-	if (worker->service.connection_count > 0)
-		log_warning("timeouts.drain passed: closing %zu connections",
-			worker->service.connection_count);
+	if (connection_count(worker) > 0)
+		log_warning(
+			"timeouts.drain passed: closing %zu connections", connection_count(worker));
 	stop(worker);
 }
 
@@ -152,7 +158,7 @@ static void on_stopped(struct proactor *proactor, struct op *op)
 
 	if (op->result == -ECANCELED)
 		return;
-	log_warning("%zu connections did not close in time", worker->service.connection_count);
+	log_warning("%zu connections did not close in time", connection_count(worker));
 	proactor_stop(proactor);
 }
 
@@ -259,31 +265,30 @@ static void on_accepted(struct listener *listener, int fd)
 {
 	struct worker *worker = container_of(listener, struct worker_listener, listener)->worker;
 
-	http1_service_accept(&worker->service, fd);
+	worker->wire->kind->accept(worker->wire, fd);
 	if (!worker->accepting_is_paused &&
-		worker->service.connection_count >=
-			worker->server->descriptors.connection_count_max)
+		connection_count(worker) >= worker->server->descriptors.connection_count_max)
 		pause_accepting(worker);
 }
 
-static void on_connection_closed(struct http1_service *service)
+static void on_connection_closed(void *owner)
 {
-	struct worker *worker = container_of(service, struct worker, service);
+	struct worker *worker = owner;
 
 	if (worker->accepting_is_paused &&
-		service->connection_count < worker->server->descriptors.connection_count_max)
+		connection_count(worker) < worker->server->descriptors.connection_count_max)
 		resume_accepting(worker);
 	end_if_done(worker);
 }
 
-static void on_finished(struct http1_service *service, const struct http1_record *record)
+static void on_finished(void *owner, const struct finished_exchange *finished)
 {
-	struct worker *worker = container_of(service, struct worker, service);
+	struct worker *worker = owner;
 	char memory[ACCESS_LINE_LENGTH_MAX];
 	struct buffer line;
 
 	buffer_init(&line, memory, sizeof(memory));
-	access_log_append(&line, worker->server->logs.access_format, record, worker->proactor);
+	access_log_append(&line, worker->server->logs.access_format, finished, worker->proactor);
 	log_writer_append(&worker->access_log, buffer_text(&line));
 }
 
@@ -431,30 +436,19 @@ static void bound_unsent(const struct worker *worker)
 	stream_bound_unsent(memory / 128 / worker->server->worker_count);
 }
 
-static void open_service(struct worker *worker)
+static void open_wires(struct worker *worker)
 {
 	const struct section *limits = section_child(worker->settings, "limits", 0);
-	const struct section *timeouts = section_child(worker->settings, "timeouts", 0);
-	struct http1_options options = {
-		.header_bytes = section_number(limits, "header_bytes"),
-		.body_bytes = section_number(limits, "body_bytes"),
-		.keep_alive_requests = section_number(limits, "keep_alive_requests"),
-		.header_timeout_ns = section_number(timeouts, "header"),
-		.body_timeout_ns = section_number(timeouts, "body"),
-		.idle_timeout_ns = section_number(timeouts, "idle"),
-		.send_timeout_ns = section_number(timeouts, "send"),
-		.keep_alive = section_yes(worker->settings, "keep_alive"),
-		.server_field = section_yes(worker->settings, "server"),
-	};
 
 	gather_limit(section_number(limits, "gathered_bytes"));
 	gzip_limit(section_number(limits, "compressions"));
 	bound_unsent(worker);
-	http1_service_open(&worker->service, worker->proactor, &worker->router, &options);
-	worker->service.closed = on_connection_closed;
+	worker->wire =
+		wires_open(&worker->wires, worker->proactor, &worker->router, worker->settings);
+	worker->wire->owner = worker;
+	worker->wire->closed = on_connection_closed;
 	if (worker->server->logs.access_fd >= 0)
-		worker->service.finished = on_finished;
-	worker->service_is_open = true;
+		worker->wire->finished = on_finished;
 }
 
 static int start_listeners(struct worker *worker, unsigned slot)
@@ -492,7 +486,7 @@ static int worker_open(struct worker *worker, const struct worker_options *optio
 		r = open_logs(worker);
 	if (r < 0)
 		return r;
-	open_service(worker);
+	open_wires(worker);
 	return start_listeners(worker, options->slot);
 }
 
@@ -522,8 +516,8 @@ static void close_logs(struct worker *worker)
 
 static void free_all(struct worker *worker)
 {
-	if (worker->service_is_open)
-		http1_service_close(&worker->service);
+	if (worker->wire)
+		worker->wire->kind->close(worker->wire);
 	if (worker->access_log.proactor)
 		log_writer_close(&worker->access_log);
 	if (worker->error_log.proactor)
@@ -543,14 +537,14 @@ static void worker_close(struct worker *worker, int exit_code)
 	proactor_cancel(worker->proactor, &worker->refused);
 	proactor_cancel(worker->proactor, &worker->drained);
 	proactor_cancel(worker->proactor, &worker->stopped);
-	if (worker->service.connection_count == 0)
+	if (connection_count(worker) == 0)
 		router_reset(&worker->router);
 	settle(worker, STOP_NS);
 	proactor_cancel(worker->proactor, &worker->access_log.write);
 	proactor_cancel(worker->proactor, &worker->error_log.write);
 	settle(worker, STOP_NS / 10);
 	close_logs(worker);
-	if (proactor_active_count(worker->proactor) > 0 || worker->service.connection_count > 0)
+	if (proactor_active_count(worker->proactor) > 0 || connection_count(worker) > 0)
 		_exit(exit_code);
 	free_all(worker);
 }

@@ -149,7 +149,7 @@ static void open_server(void)
 static void close_server(void)
 {
 	http1_service_stop(&service);
-	for (int i = 0; i < TURNS_MAX && service.connection_count > 0; i++)
+	for (int i = 0; i < TURNS_MAX && service.wire.connection_count > 0; i++)
 		proactor_turn(proactor, SECOND);
 	http1_service_close(&service);
 	router_reset(&router);
@@ -231,7 +231,7 @@ static void repeat_connecting(const struct measured *measured, unsigned count)
 		send_requests(client, measured);
 		await_answers(client, measured, fd);
 		simulated_client_end(client);
-		for (int turns = 0; service.connection_count > 0; turns++) {
+		for (int turns = 0; service.wire.connection_count > 0; turns++) {
 			must(turns < TURNS_MAX, "the connection did not end");
 			serve(-1);
 		}

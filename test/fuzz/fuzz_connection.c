@@ -94,11 +94,11 @@ static void open_world(struct world *world, uint64_t seed)
 static void close_world(struct world *world)
 {
 	simulated_client_close(world->client);
-	for (int i = 0; i < TURNS_MAX && world->service.connection_count > 0; i++)
+	for (int i = 0; i < TURNS_MAX && world->service.wire.connection_count > 0; i++)
 		proactor_turn(world->proactor, SECOND);
 	for (int i = 0; i < TURNS_MAX && proactor_active_count(world->proactor) > 0; i++)
 		proactor_turn(world->proactor, SECOND);
-	assert(world->service.connection_count == 0);
+	assert(world->service.wire.connection_count == 0);
 	assert(world->service.active_pool.taken_count == 0);
 	assert(world->service.kept_pool.taken_count == 0);
 	http1_service_close(&world->service);

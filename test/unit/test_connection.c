@@ -302,9 +302,9 @@ static const struct endpoint script_endpoint = {
 
 /* --- the world ---------------------------------------------------------------------------- */
 
-static void count_finished(struct http1_service *service, const struct http1_record *record)
+static void count_finished(void *owner, const struct finished_exchange *record)
 {
-	(void)service;
+	(void)owner;
 	world.finished_count++;
 	world.cut_count += record->cut;
 	world.sent_length = record->exchange->sent_length;
@@ -340,7 +340,7 @@ static void world_open_with(const struct http1_options *options)
 	router_add_location(site, text_literal("/body"), &body_endpoint, NULL);
 	router_add_location(site, text_literal("/script"), &script_endpoint, NULL);
 	http1_service_open(&world.service, world.proactor, &world.router, options);
-	world.service.finished = count_finished;
+	world.service.wire.finished = count_finished;
 }
 
 static void open_done(struct proactor *proactor, struct op *op)
@@ -372,11 +372,11 @@ static void world_open(void)
 static void world_close(void)
 {
 	http1_service_stop(&world.service);
-	for (int i = 0; i < TURNS_MAX && world.service.connection_count > 0; i++)
+	for (int i = 0; i < TURNS_MAX && world.service.wire.connection_count > 0; i++)
 		proactor_turn(world.proactor, SECOND / 10);
 	for (int i = 0; i < TURNS_MAX && proactor_active_count(world.proactor) > 0; i++)
 		proactor_turn(world.proactor, SECOND / 10);
-	assert_int_equal(world.service.connection_count, 0);
+	assert_int_equal(world.service.wire.connection_count, 0);
 	assert_int_equal(script_count, 0);
 	assert_int_equal(world.service.active_pool.taken_count, 0);
 	assert_int_equal(world.service.kept_pool.taken_count, 0);
@@ -441,9 +441,9 @@ static void await_end(struct simulated_client *client, uint64_t wait_ns)
 
 static void await_gone(uint64_t wait_ns)
 {
-	for (int i = 0; i < TURNS_MAX && world.service.connection_count > 0; i++)
+	for (int i = 0; i < TURNS_MAX && world.service.wire.connection_count > 0; i++)
 		proactor_turn(world.proactor, wait_ns);
-	assert_int_equal(world.service.connection_count, 0);
+	assert_int_equal(world.service.wire.connection_count, 0);
 }
 
 static void forget(struct simulated_client *client)
