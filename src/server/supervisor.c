@@ -55,9 +55,9 @@
 
 enum { QUESTIONS_MAX = 4 }; /* unanswered ones within timeouts.stuck */
 
-/* Descriptors of a worker that are always there: standard ones, logs, signals, the backend's own,
- * and some to spare for what libraries open. */
-enum { FIXED_DESCRIPTOR_COUNT = 22 };
+/* Descriptors of a worker that are always there: standard streams, logs, signals, channel, the
+ * backend's own, and some to spare for what libraries open. */
+enum { FIXED_DESCRIPTOR_COUNT = 23 };
 
 enum supervisor_state { STARTING, SERVING, DRAINING, STOPPING };
 

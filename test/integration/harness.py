@@ -835,8 +835,8 @@ class Server:
                    for pid in self.worker_pids())
 
     def resting_descriptor_count(self):
-        """What a worker holds while nobody is connected.  It is asked while one client is, whose
-        answer shows that the start is over: the ready pipe is closed by then."""
+        """What a worker holds without connections.  One client is connected while this counts: its
+        answer shows that the start is over."""
         with self.client() as client:
             wait_until(lambda: json.loads(
                 client.get("/stats?format=json").body)["connections"]["open"] == 1)
