@@ -123,7 +123,8 @@ def case_table(runs, notes, case, servers):
 def markdown(runs, notes, cases, servers, facts, targets):
     """The whole document; `targets` are lines of Markdown (targets.py)."""
     lines = ["# Benchmark", "",
-             "Made by `scripts/bench`, which tells the method. Medians and 95 % intervals.", ""]
+             "Made by `scripts/bench`; `docs/performance.md` describes the method. "
+             "Medians and 95 % intervals.", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
     lines += ["", *targets, "## Cases", ""]
     for case in cases:
