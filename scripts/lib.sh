@@ -1,7 +1,7 @@
-# Shared by the scripts beside it; sourced, not run.
+# Shared by the scripts in this folder; sourced, not run.
 #
-# What a script needs is told by a check, not by a package: on a system without apt everything may
-# be there under other names.  Only what is missing is named, and installed where apt-get exists.
+# Each dependency has a check that does not ask the package manager: on a system without apt it may
+# be installed under another name.  Only missing packages are listed, and installed if there is apt.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 missing_packages=()
@@ -26,7 +26,7 @@ wrong_usage() {
 	exit 2
 }
 
-# need PACKAGE COMMAND...: the Debian package to install when the command fails.
+# need PACKAGE COMMAND...: notes the Debian package as missing if the command fails.
 need() {
 	local package=$1
 	shift
@@ -37,7 +37,7 @@ has_command() {
 	command -v "$1"
 }
 
-# Debian keeps daemons where a user's PATH does not lead.
+# Debian installs daemons in a directory that is not in a user's PATH.
 has_daemon() {
 	PATH=$PATH:/usr/sbin command -v "$1"
 }
@@ -86,7 +86,7 @@ as_root() {
 	fi
 }
 
-# Installs what need() found missing, saying first what it does.
+# Installs the packages that need() found missing, and shows the command first.
 install_missing() {
 	[ ${#missing_packages[@]} -gt 0 ] || return 0
 	local update=(apt-get update)
@@ -94,21 +94,20 @@ install_missing() {
 	local prefix=()
 
 	if ! has_command apt-get >/dev/null; then
-		say "missing, by Debian's names: ${missing_packages[*]}"
-		die "there is no apt-get here: install them by your system's means, then try again"
+		say "missing packages, by their Debian names: ${missing_packages[*]}"
+		die "cannot find apt-get: install these packages with your package manager, then try again"
 	fi
 	[ "$(id -u)" -eq 0 ] || prefix=(sudo)
-	say "missing: ${missing_packages[*]}; installing by"
+	say "missing: ${missing_packages[*]}; installing with"
 	say "    ${prefix[*]:+sudo }${update[*]} && ${prefix[*]:+sudo }${install[*]}"
 	if [ ${#prefix[@]} -gt 0 ] && ! has_command sudo >/dev/null; then
-		die "this needs root, and there is no sudo: run that command as root, then try again"
+		die "cannot find sudo: run this command as root, then try again"
 	fi
 	as_root "${update[@]}" >&2 &&
 		as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2
 }
 
-# build_in DIRECTORY MESON-OPTION...: configures (anew with these options, if it was before) and
-# builds.
+# build_in DIRECTORY MESON-OPTION...: configures the directory with these options and builds.
 build_in() {
 	local directory=$1
 	shift
