@@ -50,6 +50,7 @@ struct file_site {
 	const struct file_delivery *delivery;
 	const struct sibling_kind *siblings[SIBLING_KIND_COUNT];
 	size_t sibling_count;
+	struct stale_siblings stale_siblings;
 };
 
 struct file_request {
@@ -97,8 +98,8 @@ static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 			.name = "index",                                                           \
 			.type = SETTING_STRINGS,                                                   \
 			.fallback = "{\"index.html\"}",                                            \
-			.help = "Names of the files that stand for their directory, "              \
-				"tried in this order.",                                            \
+			.help = "Names of the files that stand for their directory; the "          \
+				"first that can be sent is.",                                      \
 			.inherited = true,                                                         \
 		},                                                                                 \
 		{                                                                                  \
@@ -173,8 +174,9 @@ const struct setting file_site_static_settings[] = {
 		.check = siblings_check,
 		.expected = "some of \"zst\", \"br\" and \"gz\", each once",
 		.help = "Which siblings of a file (page.html.gz beside page.html) are sent in its "
-			"place to clients that accept them, unless older than the file; of those "
-			"that a client likes equally, the first.",
+			"place to clients that accept them, unless more than a minute older than "
+			"the "
+			"file; of those that a client likes equally, the first.",
 	},
 	SHARED_SETTINGS,
 	{ 0 },
@@ -422,6 +424,10 @@ static void sibling_tagged(struct file_request *request, struct content *content
 	content = describe(request, &representation, content, path,
 		request->site->siblings[request->sibling]->coding);
 	if (!sibling_is_current(&request->lookup.stat, &request->original)) {
+		if (stale_siblings_add(&request->site->stale_siblings, &request->lookup.stat))
+			log_warning("%s%s is more than %d s older than its original, and not sent; "
+				    "compress the original again",
+				request->site->root->path, request->path, SIBLING_AGE_S_MAX);
 		content_return(content);
 		try_siblings(request);
 		return;

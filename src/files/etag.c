@@ -26,7 +26,6 @@
 #include "files/cache.h"
 #include "files/content_hash.h"
 #include "files/same_file.h"
-#include "files/siblings.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -416,6 +415,11 @@ static void sidecar_read(struct proactor *proactor, struct op *op)
 	close_sidecar(search);
 }
 
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
 /* A tag that is older than its file is that of an older file. */
 static void sidecar_examined(struct proactor *proactor, struct op *op)
 {
@@ -423,7 +427,7 @@ static void sidecar_examined(struct proactor *proactor, struct op *op)
 
 	if (op->result < 0 || !S_ISREG(search->sidecar.st_mode) || search->cancelled) {
 		close_sidecar(search);
-	} else if (!sibling_is_current(&search->sidecar, search->stat)) {
+	} else if (is_older(&search->sidecar.st_mtim, &search->stat->st_mtim)) {
 		log_info("ignored %s: older than its file", search->sidecar_path);
 		close_sidecar(search);
 	} else {

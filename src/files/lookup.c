@@ -2,8 +2,9 @@
  *
  *	root fresh? ─ no ─ wait ─┐            ┌─ -EAGAIN: again
  *	     └── yes ────────── open ────────┼─ -EXDEV: resolve on the pool, open once more
- *	                          │           └─ -ENOENT of an index file: the next name
+ *	                          │           └─ an index name that leads nowhere: the next name
  *	                        fstat ─ regular: done
+ *	                          ├─ an index name: close, the next name
  *	                          └─ anything else: close, done
  *
  * A file is opened at once, without asking first what it is (an O_PATH descriptor would answer
@@ -11,10 +12,11 @@
  * keeps a FIFO or a device from stopping anybody; that a FIFO's writer sees a reader come and go,
  * or a tape winds, is the price paid by those who put such things beneath a root.
  *
- * RESOLVE_BENEATH refuses every absolute link, also one that leads back inside.  Those are
- * resolved without it, on a thread of the pool, to a name only: the name is compared with the
- * root's own, and what remains of it is opened beneath the root as before.  Whatever happens
- * between the two steps, the second cannot leave the root. */
+ * RESOLVE_BENEATH refuses every absolute link, also one that leads back inside.  A thread of the
+ * pool resolves such a path without it, to a name only.  If the name is beneath that of the root,
+ * the rest of it is opened beneath the root as before.  Whatever happens between the two steps, the
+ * second cannot leave the root.  If it finds nothing there, a link may have been switched between
+ * the two: the lookup tries again. */
 #include "files/lookup.h"
 
 #include <assert.h>
@@ -31,6 +33,10 @@
 
 /* openat2(2) gives -EAGAIN when a rename anywhere crossed a "..": a storm must not hold us. */
 enum { ATTEMPTS_MAX = 64 };
+
+/* How often a link may be switched under a lookup; a link that leads nowhere costs as many tries.
+ */
+enum { SWITCH_COUNT_MAX = 8 };
 
 static void open_path(struct lookup *lookup);
 
@@ -54,6 +60,7 @@ static unsigned status_of(int error)
 	case ENFILE:
 	case ENOMEM:
 	case EAGAIN:
+	case ESTALE: /* the root is switched all the time */
 		return 503;
 	default:
 		return 500;
@@ -123,6 +130,29 @@ static bool is_for_directory(const struct lookup *lookup)
 	return lookup->path_length == 0 || lookup->path[lookup->path_length - 1] == '/';
 }
 
+static void open_index(struct lookup *lookup);
+
+static void index_closed(struct proactor *proactor, struct op *op)
+{
+	struct lookup *lookup = container_of(op, struct lookup, op);
+
+	(void)proactor;
+	if (lookup->cancelled)
+		finish_with_error(lookup, -ECANCELED);
+	else
+		open_index(lookup);
+}
+
+/* Not a regular file: the next name may be one. */
+static void close_index(struct lookup *lookup)
+{
+	int fd = lookup->fd;
+
+	lookup->fd = -1;
+	op_init(&lookup->op, index_closed);
+	proactor_close(lookup->root->proactor, &lookup->op, fd);
+}
+
 static void file_examined(struct proactor *proactor, struct op *op)
 {
 	struct lookup *lookup = container_of(op, struct lookup, op);
@@ -138,6 +168,8 @@ static void file_examined(struct proactor *proactor, struct op *op)
 		finish(lookup);
 	} else if (S_ISDIR(mode) && !is_for_directory(lookup)) {
 		close_and_finish(lookup, lookup->fd, 301, NULL);
+	} else if (is_for_directory(lookup)) {
+		close_index(lookup);
 	} else {
 		close_and_finish(lookup, lookup->fd, 403, "not a regular file");
 	}
@@ -151,21 +183,6 @@ static void examine_file(struct lookup *lookup, int fd)
 }
 
 /* --- links with an absolute target, on a thread of the pool ------------------------------- */
-
-static int64_t read_name(char name[PATH_MAX], int fd)
-{
-	char link[32];
-	ssize_t length;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, name, PATH_MAX);
-	if (length < 0)
-		return -errno;
-	if (length == PATH_MAX)
-		return -ENAMETOOLONG;
-	name[length] = '\0';
-	return length;
-}
 
 /* The part of `name` below `root`, by whole segments; NULL when it is not below. */
 static const char *name_beneath(const char *root, const char *name)
@@ -181,24 +198,25 @@ static const char *name_beneath(const char *root, const char *name)
 	return name[length] == '/' ? name + length + 1 : NULL;
 }
 
+/* realpath(3) needs no /proc, which may not be there. */
 static int64_t resolve(void *context)
 {
 	struct lookup *lookup = context;
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
-	char root_name[PATH_MAX], name[PATH_MAX];
-	const char *path = lookup->path[0] != '\0' ? lookup->path : ".";
-	auto_fd file = (int)syscall(SYS_openat2, lookup->directory->fd, path, &how, sizeof(how));
+	char root[PATH_MAX], name[PATH_MAX], path[2 * PATH_MAX];
 	const char *rest;
-	int64_t r;
+	struct stat stat_now;
 
-	if (file < 0)
+	if (!realpath(lookup->root->path, root))
 		return -errno;
-	r = read_name(root_name, lookup->directory->fd);
-	if (r >= 0)
-		r = read_name(name, file);
-	if (r < 0)
-		return r;
-	rest = name_beneath(root_name, name);
+	if (stat(root, &stat_now) < 0)
+		return -errno;
+	if (stat_now.st_dev != lookup->directory->device ||
+		stat_now.st_ino != lookup->directory->inode)
+		return -ESTALE;
+	snprintf(path, sizeof(path), "%s/%s", root, lookup->path);
+	if (!realpath(path, name))
+		return -errno;
+	rest = name_beneath(root, name);
 	if (!rest)
 		return -EXDEV;
 	lookup->resolved = strdup(rest[0] != '\0' ? rest : ".");
@@ -256,9 +274,46 @@ static void follow_links(struct lookup *lookup)
 	open_path(lookup);
 }
 
+/* A link that was absolute a moment ago leads nowhere: was it switched between the two steps? */
+static bool may_have_been_switched(const struct lookup *lookup, int error)
+{
+	bool is_gone = error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
+
+	if (lookup->op.kind == OP_WORK)
+		return is_gone;
+	return lookup->resolved && (is_gone || error == -EXDEV);
+}
+
+static void resolve_again(struct lookup *lookup)
+{
+	free(lookup->resolved);
+	lookup->resolved = NULL;
+	open_path(lookup);
+}
+
+/* The root leads to another directory than when this lookup began. */
+static void begin_again(struct lookup *lookup)
+{
+	root_return(lookup->directory);
+	lookup->directory = NULL;
+	lookup->index_next = 0;
+	lookup->probing = lookup->passed_link = false;
+	root_doubt(lookup->root);
+	root_await(lookup->root, &lookup->wait);
+}
+
+/* What an index name leads to cannot be sent, whoever asks: missing, outside the root, a link in a
+ * circle, a socket or a device. */
+static bool is_no_index(const struct lookup *lookup, int error)
+{
+	if (!is_for_directory(lookup) || lookup->probing)
+		return false;
+	return error == -ENOENT || error == -EXDEV || error == -ELOOP || error == -ENXIO ||
+	       error == -ENODEV;
+}
+
 static void open_failed(struct lookup *lookup, int error)
 {
-	bool index_is_missing = error == -ENOENT && is_for_directory(lookup) && !lookup->probing;
 	bool may_be_directory = error == -EACCES && !is_for_directory(lookup) && !lookup->probing;
 
 	if (lookup->cancelled)
@@ -269,7 +324,11 @@ static void open_failed(struct lookup *lookup, int error)
 		follow_links(lookup);
 	else if (error == -EXDEV && !lookup->resolved && lookup->op.kind == OP_OPEN)
 		resolve_link(lookup);
-	else if (index_is_missing)
+	else if (error == -ESTALE && ++lookup->switch_count < SWITCH_COUNT_MAX)
+		begin_again(lookup);
+	else if (may_have_been_switched(lookup, error) && ++lookup->switch_count < SWITCH_COUNT_MAX)
+		resolve_again(lookup);
+	else if (is_no_index(lookup, error))
 		open_index(lookup);
 	else if (may_be_directory)
 		probe(lookup);
@@ -387,7 +446,7 @@ int lookup_start(struct lookup *lookup, struct text path)
 	lookup->directory = NULL;
 	lookup->resolved = NULL;
 	lookup->index_next = 0;
-	lookup->attempts = 0;
+	lookup->attempts = lookup->switch_count = 0;
 	lookup->probing = lookup->cancelled = lookup->passed_link = false;
 	lookup->wait.found = root_found;
 	op_init(&lookup->op, path_opened);

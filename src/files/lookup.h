@@ -41,7 +41,8 @@ struct lookup {
 	size_t index_next;
 	size_t path_length; /* of what was asked for; in `path` an index name may follow */
 	unsigned attempts;
-	bool probing; /* opening the directory itself, only to know that it is one */
+	unsigned switch_count; /* how often a link seems to have been switched */
+	bool probing;          /* opening the directory itself, only to know that it is one */
 	bool cancelled;
 	char *resolved; /* where an absolute link led, beneath the root; NULL */
 	char path[PATH_MAX];

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/settings.h"
 #include "http/accept.h"
 
@@ -61,9 +62,17 @@ int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsig
 
 bool sibling_is_current(const struct stat *sibling, const struct stat *original)
 {
-	const struct timespec *made = &sibling->st_mtim, *changed = &original->st_mtim;
+	return sibling->st_mtim.tv_sec + SIBLING_AGE_S_MAX >= original->st_mtim.tv_sec;
+}
 
-	if (made->tv_sec != changed->tv_sec)
-		return made->tv_sec > changed->tv_sec;
-	return made->tv_nsec == 0 || made->tv_nsec >= changed->tv_nsec;
+bool stale_siblings_add(struct stale_siblings *stale, const struct stat *sibling)
+{
+	const uint64_t version[] = { sibling->st_ino, (uint64_t)sibling->st_ctim.tv_sec,
+		(uint64_t)sibling->st_ctim.tv_nsec };
+	uint64_t hash = hash_text(0, (struct text){ (const char *)version, sizeof(version) });
+	uint64_t *slot = &stale->versions[hash % 64];
+	bool is_new = *slot != hash;
+
+	*slot = hash;
+	return is_new;
 }

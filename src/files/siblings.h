@@ -9,6 +9,9 @@
 
 enum { SIBLING_KIND_COUNT = 3 };
 
+/* How much older than its original a sibling may be. */
+enum { SIBLING_AGE_S_MAX = 60 };
+
 struct sibling_kind {
 	const char *name;   /* in the configuration: "gz" */
 	const char *suffix; /* of the file: ".gz" */
@@ -27,8 +30,17 @@ void siblings_find_kinds(const struct sibling_kind *kinds[SIBLING_KIND_COUNT],
 int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsigned tried,
 	const struct request *request);
 
-/* Was it made after the last change of its original?  A copy of the original's time counts, also
- * one that was cut to the second, as some tools do. */
+/* Was it made after the last change of its original?  Copying and unpacking may leave the two in
+ * either order, and some tools cut times to the second; hence the tolerance. */
 bool sibling_is_current(const struct stat *sibling, const struct stat *original);
+
+/* The siblings that were found too old, so that each version of one is logged once, as long as not
+ * many others come between.  Zeroed at first. */
+struct stale_siblings {
+	uint64_t versions[64];
+};
+
+/* Is it the first time for this version? */
+bool stale_siblings_add(struct stale_siblings *stale, const struct stat *sibling);
 
 #endif

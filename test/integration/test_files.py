@@ -1,8 +1,11 @@
 """Files as a client sees them: their bytes, their fields, and that nothing else is ever served."""
 
+import ctypes
 import os
 import pathlib
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import unittest
@@ -260,6 +263,16 @@ def serve_link():
     return server
 
 
+def hide_proc():
+    """In a mount namespace of its own, an empty directory lies over /proc."""
+    library = ctypes.CDLL(None, use_errno=True)
+    new_mount_namespace, recursive, private = 0x20000, 0x4000, 0x40000
+    if (library.unshare(new_mount_namespace) != 0
+            or library.mount(b"none", b"/", None, recursive | private, None) != 0
+            or library.mount(b"none", b"/proc", b"tmpfs", 0, None) != 0):
+        raise OSError(ctypes.get_errno(), "cannot hide /proc")
+
+
 class Root(unittest.TestCase):
     def test_switched_root_is_served_within_two_seconds(self):
         with serve_link() as server, server.client() as client:
@@ -267,6 +280,55 @@ class Root(unittest.TestCase):
             os.symlink("two", server.directory / "fresh")
             os.replace(server.directory / "fresh", server.directory / "current")
             harness.wait_until(lambda: client.get("/").body == b"two", 2)
+
+    def test_absolute_link_through_the_root_holds_when_the_root_is_switched(self):
+        with serve_link() as server, server.client() as client:
+            for release in ("one", "two"):
+                for name in ("a.txt", "b.txt"):
+                    server.write(f"../{release}/files/{name}", release.encode())
+                os.symlink(server.directory / "current/files", server.directory / release / "abs")
+            self.assertEqual(client.get("/abs/a.txt").body, b"one")
+            os.symlink("two", server.directory / "fresh")
+            os.replace(server.directory / "fresh", server.directory / "current")
+            # Not asked for before, and the root was looked up a moment ago.
+            response = client.get("/abs/b.txt")
+            self.assertEqual((response.status, response.body), (200, b"two"))
+
+    def test_absolute_link_switched_under_load_leads_somewhere_at_any_time(self):
+        """Each release is removed as soon as the link leads to the next."""
+        stopping, switched = threading.Event(), 0
+        with Server(sections="limits { keep_alive_requests = 1000000 }") as server:
+            def make(number):
+                server.write(f"{number}/a.txt", b"a")
+                os.symlink(server.root / str(number), server.root / "fresh")
+                os.replace(server.root / "fresh", server.root / "current")
+
+            def switch():
+                nonlocal switched
+                while not stopping.is_set():
+                    switched += 1
+                    make(switched)
+                    shutil.rmtree(server.root / str(switched - 1))
+            make(0)
+            thread = threading.Thread(target=switch)
+            thread.start()
+            try:
+                with server.client() as client:
+                    while switched < 400:
+                        self.assertEqual(client.get("/current/a.txt").status, 200)
+            finally:
+                stopping.set()
+                thread.join()
+
+    def test_absolute_link_is_followed_without_proc(self):
+        try:
+            server = self.enterContext(Server({"a.txt": b"a"}, before_exec=hide_proc))
+        except subprocess.SubprocessError:
+            self.skipTest("mount(2) is not allowed here")
+        os.symlink(server.root / "a.txt", server.root / "absolute")
+        os.symlink("/etc/passwd", server.root / "outside")
+        self.assertEqual(server.get("/absolute").body, b"a")
+        self.assertEqual(server.get("/outside").status, 404)
 
     def test_root_that_is_gone_for_a_while_comes_back(self):
         with serve_link() as server, server.client() as client:

@@ -251,6 +251,25 @@ static void test_index_that_is_a_directory_is_403(void **state)
 	assert_int_equal(status_of("/dir/"), 403);
 }
 
+static void test_index_that_cannot_be_sent_is_passed_over(void **state)
+{
+	static const char *const paths[] = { "/d/", "/fifo/", "/outside/", "/circle/", "/none/" };
+
+	(void)state;
+	place_make_directory(&place, "www/d/index.html");
+	place_make_file(&place, "www/d/index.txt", text_literal("inside"));
+	place_make_file(&place, "www/fifo/index.txt", text_literal("inside"));
+	place_make_fifo(&place, "www/fifo/index.html");
+	place_make_file(&place, "www/outside/index.txt", text_literal("inside"));
+	place_make_symlink(&place, "www/outside/index.html", "../../secret.txt");
+	place_make_file(&place, "www/circle/index.txt", text_literal("inside"));
+	place_make_symlink(&place, "www/circle/index.html", "index.html");
+	place_make_file(&place, "www/none/index.txt", text_literal("inside"));
+	place_make_symlink(&place, "www/none/index.html", "/none/at/all");
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		assert_finds(paths[i], "inside");
+}
+
 static void test_fifo_is_403_at_once(void **state)
 {
 	(void)state;
@@ -853,6 +872,7 @@ static const struct CMUnitTest simulated_only[] = {
 };
 
 static const struct CMUnitTest real_only[] = {
+	AT_PLACE(test_index_that_cannot_be_sent_is_passed_over),
 	AT_PLACE(test_relative_link_outside_is_404),
 	AT_PLACE(test_absolute_link_inside_is_followed),
 	AT_PLACE(test_absolute_link_is_followed_when_the_root_is_a_link),
