@@ -286,7 +286,9 @@ static struct content *hold_file(struct file_request *request)
 	struct proactor *proactor = request->site->proactor;
 	struct content *content = content_of_file(proactor, request->lookup.fd);
 
-	if (!content) {
+	if (content) {
+		content_describe(content, &request->lookup.stat);
+	} else {
 		op_init(&request->op, unkept_closed);
 		proactor_close(proactor, &request->op, request->lookup.fd);
 	}

@@ -11,9 +11,8 @@ enum { READ_LENGTH_MAX = 16384 };
 static struct body_source *static_open_body(
 	struct exchange *exchange, struct content *content, const struct range_set *set)
 {
-	bool is_read = range_set_length(set) <= READ_LENGTH_MAX || !exchange_sends_files(exchange);
-
-	if (content->fd >= 0 && is_read)
+	if (content->fd >= 0 &&
+		(range_set_length(set) <= READ_LENGTH_MAX || !exchange_sends_files(exchange)))
 		return reader_open(exchange->proactor, content, set);
 	return extents_open(exchange->proactor, content, set);
 }

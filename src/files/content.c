@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/block_pool.h"
+#include "files/same_file.h"
 
 struct memory {
 	struct content content;
@@ -50,6 +51,20 @@ char *content_memory(struct content *content)
 {
 	assert(content->fd < 0 && content->user_count == 1);
 	return container_of(content, struct memory, content)->bytes;
+}
+
+void content_describe(struct content *content, const struct stat *stat)
+{
+	content->is_described = true;
+	content->modified = stat->st_mtim;
+	content->length = stat->st_size;
+}
+
+bool content_has_changed(const struct content *content, const struct stat *stat)
+{
+	if (!content->is_described || stat->st_size > content->length)
+		return false;
+	return stat->st_size < content->length || !is_same_time(&stat->st_mtim, &content->modified);
 }
 
 struct content *content_take(struct content *content)

@@ -12,6 +12,11 @@ struct content {
 	struct text bytes;         /* in memory: all of it */
 	struct headroom *headroom; /* before the bytes; who sends them counts as a user of it */
 
+	/* Behind a descriptor: what the file was when it was found, if its owner says so. */
+	bool is_described;
+	struct timespec modified;
+	off_t length;
+
 	/* Private. */
 	struct proactor *proactor;
 	struct op op; /* the close */
@@ -25,6 +30,12 @@ struct content *content_of_file(struct proactor *proactor, int fd);
 /* Likewise, for that many bytes, which the caller fills before anybody else sees them. */
 struct content *content_in_memory(size_t length);
 char *content_memory(struct content *content);
+
+/* Says what the file was when it was found. */
+void content_describe(struct content *content, const struct stat *stat);
+
+/* Was the file rewritten in place since?  Not if it only grew, as logs do. */
+bool content_has_changed(const struct content *content, const struct stat *stat);
 
 /* Another one holds it; returns it. */
 struct content *content_take(struct content *content);

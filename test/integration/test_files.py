@@ -252,6 +252,32 @@ class Files(unittest.TestCase):
                 self.assertEqual(client.get("/replaced").body, b"version %d" % i)
 
 
+class Rewritten(unittest.TestCase):
+    def begin(self, server, length):
+        path = server.write("long", b"x" * length)
+        client = self.enterContext(server.client(receive_buffer=65536))
+        client.send(client.head("GET", "/long"))
+        client.socket.settimeout(harness.SECONDS)
+        client.socket.recv(1, socket.MSG_PEEK)
+        return path, client
+
+    def test_file_rewritten_in_place_is_cut_not_completed(self):
+        for length in (12 * MIB, 40 * MIB):
+            with self.subTest(length), Server() as server:
+                path, client = self.begin(server, length)
+                os.truncate(path, 0)
+                os.truncate(path, length)
+                with self.assertRaises(harness.ConnectionEnded):
+                    client.response(sink=lambda _: None)
+
+    def test_file_that_grows_is_sent_as_announced(self):
+        with Server() as server:
+            path, client = self.begin(server, 12 * MIB)
+            with open(path, "ab") as file:
+                file.write(b"more")
+            self.assertEqual(client.response().body, b"x" * (12 * MIB))
+
+
 def serve_link():
     """A server whose root is a symbolic link `current` beside its releases."""
     server = Server(configuration='listen "127.0.0.1:0" {}\nworkers = 1\naccess_log = ""\n'

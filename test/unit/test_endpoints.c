@@ -512,14 +512,15 @@ static void test_parts_of_a_file_that_shrinks_are_cut(void **state)
 static struct section *negotiating_site;
 static void *negotiating_state;
 
-/* A file a second younger than the one made before. */
+/* A file an hour younger than the one made before. */
 static void make_younger(const char *path, struct text contents)
 {
 	static time_t seconds = 1000000000;
-	const struct timespec times[2] = { { .tv_sec = ++seconds }, { .tv_sec = seconds } };
+	const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
 
+	seconds += 3600;
 	if (place_is_simulated(&place))
-		simulated_advance(place.proactor, 1000000000);
+		simulated_advance(place.proactor, UINT64_C(3600000000000));
 	place_make_file(&place, path, contents);
 	if (!place_is_simulated(&place))
 		assert_int_equal(utimensat(AT_FDCWD, place_path(&place, path), times, 0), 0);
