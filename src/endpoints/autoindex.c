@@ -1,12 +1,12 @@
 /* Listings of directories as HTML.
  *
- * A page is a body source of its own: it is allocated for the request, its directory is read by a
- * work op, and then each produce() writes as many rows into its buffer as fit.  So the page needs
- * the names and one buffer, however long it becomes.  It frees itself at its release.
+ * A page is a body source, allocated for its request.  It holds the listing, which it shares with
+ * other pages of the same directory, and one buffer, into which each produce() writes as many rows
+ * as fit.  The page is freed by release().
  *
- * There is no script, and colours follow the reader's choice of light or dark. Names are data:
- * percent-encoded in addresses, escaped in text, and an address begins with "./", or a colon in a
- * name would make a scheme of what stands before it. */
+ * There is no script, and colours follow the reader's choice of light or dark.  Names are percent-
+ * encoded in addresses and escaped in text.  An address begins with "./", so that a colon in a name
+ * does not turn the text before it into a scheme. */
 #include "endpoints/autoindex.h"
 
 #include <errno.h>
@@ -28,11 +28,11 @@ enum {
 
 struct page {
 	struct body_source source;
-	struct op op;
+	struct listing_wait wait;
 	struct exchange *exchange; /* until it is answered */
 	void (*done)(void *owner);
 	void *owner;
-	struct listing listing;
+	struct listing *listing;
 	bool begun;
 	size_t next; /* entry */
 	size_t path_length;
@@ -124,9 +124,10 @@ static void append_time(struct buffer *buffer, time_t time)
 	buffer_append_format(buffer, "<time datetime=\"%s\">%s</time>", machine, person);
 }
 
-static void append_row(struct buffer *buffer, const struct listing_entry *entry)
+static void append_row(
+	struct buffer *buffer, const struct listing *listing, const struct listing_entry *entry)
 {
-	struct text name = text_of(entry->name);
+	struct text name = text_of(listing->names + entry->name);
 	const char *slash = entry->kind == LISTING_DIRECTORY ? "/" : "";
 
 	buffer_append_string(buffer, "<tr><th scope=\"row\"><a href=\"./");
@@ -165,9 +166,9 @@ static void append_begin(const struct page *page, struct buffer *buffer)
 static void append_end(const struct page *page, struct buffer *buffer)
 {
 	buffer_append_string(buffer, "</tbody>\n</table>\n");
-	if (page->listing.count == 0)
+	if (page->listing->count == 0)
 		buffer_append_string(buffer, "<p>The directory is empty.</p>\n");
-	if (page->listing.is_cut)
+	if (page->listing->is_cut)
 		buffer_append_string(
 			buffer, "<p>The directory has more entries than are listed.</p>\n");
 	buffer_append_string(buffer, "</main>\n</body>\n</html>\n");
@@ -178,7 +179,7 @@ static void append_end(const struct page *page, struct buffer *buffer)
 static int produce(struct body_source *source, struct body_piece *piece, size_t length_max)
 {
 	struct page *page = container_of(source, struct page, source);
-	const struct listing *listing = &page->listing;
+	const struct listing *listing = page->listing;
 	size_t size = length_max < sizeof(page->bytes) ? length_max : sizeof(page->bytes);
 	struct buffer buffer;
 	bool is_whole;
@@ -188,7 +189,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 		append_begin(page, &buffer);
 	page->begun = true;
 	while (page->next < listing->count && buffer_room(&buffer) >= ROW_LENGTH_MAX)
-		append_row(&buffer, &listing->entries[page->next++]);
+		append_row(&buffer, listing, &listing->entries[page->next++]);
 	is_whole = page->next == listing->count && buffer_room(&buffer) >= ROW_LENGTH_MAX;
 	if (is_whole)
 		append_end(page, &buffer);
@@ -203,16 +204,12 @@ static void release(struct body_source *source)
 {
 	struct page *page = container_of(source, struct page, source);
 
-	listing_reset(&page->listing);
+	if (page->listing)
+		listing_return(page->listing);
 	free(page);
 }
 
 /* --- the request --------------------------------------------------------------------------- */
-
-static int64_t read_directory(void *context)
-{
-	return listing_read(context);
-}
 
 static void answer(struct page *page, int error)
 {
@@ -233,19 +230,19 @@ static void answer(struct page *page, int error)
 	exchange_answer(exchange, 200, &page->source, -1);
 }
 
-static void directory_read(struct proactor *proactor, struct op *op)
+static void listing_found(struct listing_wait *wait, struct listing *listing, int error)
 {
-	struct page *page = container_of(op, struct page, op);
+	struct page *page = container_of(wait, struct page, wait);
 	void (*done)(void *owner) = page->done;
 	void *owner = page->owner;
 
-	(void)proactor;
-	answer(page, (int)op->result);
+	page->listing = listing;
+	answer(page, error);
 	done(owner);
 }
 
-bool autoindex_start(
-	struct exchange *exchange, int fd, bool dot_files, void (*done)(void *owner), void *owner)
+bool autoindex_start(struct exchange *exchange, struct listings *listings, int fd,
+	void (*done)(void *owner), void *owner)
 {
 	struct page *page = malloc(sizeof(*page));
 	struct text path = text_first(exchange->request.path, REQUEST_PATH_SIZE);
@@ -256,12 +253,13 @@ bool autoindex_start(
 	page->exchange = exchange;
 	page->done = done;
 	page->owner = owner;
-	page->listing = (struct listing){ .fd = fd, .dot_files = dot_files };
+	page->wait.fd = fd;
+	page->wait.found = listing_found;
+	page->listing = NULL;
 	page->begun = false;
 	page->next = 0;
 	page->path_length = path.length;
 	memcpy(page->path, path.bytes, path.length);
-	op_init(&page->op, directory_read);
-	proactor_work(exchange->proactor, &page->op, read_directory, &page->listing);
+	listing_await(listings, &page->wait);
 	return true;
 }

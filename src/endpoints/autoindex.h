@@ -1,14 +1,14 @@
-/* The page that lists a directory: read on the thread pool, sent piece by piece. */
+/* The page that lists a directory, sent piece by piece. */
 #ifndef RINGLET_ENDPOINTS_AUTOINDEX_H
 #define RINGLET_ENDPOINTS_AUTOINDEX_H
 
+#include "files/listing.h"
 #include "http/exchange.h"
-#include "proactor/proactor.h"
 
-/* Answers with a listing of the directory `fd`, which stays the caller's, at the address that was
- * asked for; or with an error.  done(owner) runs from the loop right after the answer.  False: out
- * of memory, nothing was answered and done() will not run. */
-bool autoindex_start(
-	struct exchange *exchange, int fd, bool dot_files, void (*done)(void *owner), void *owner);
+/* Answers the request with a page that lists the directory `fd`, which the caller keeps open until
+ * done(owner) runs, from the loop, right after the answer; or with an error.  False: out of memory;
+ * the request is not answered and done() will not run. */
+bool autoindex_start(struct exchange *exchange, struct listings *listings, int fd,
+	void (*done)(void *owner), void *owner);
 
 #endif

@@ -45,7 +45,7 @@ struct file_site {
 	size_t error_page_count;
 	struct text charset;
 	bool dot_files;
-	bool autoindex;
+	struct listings *listings; /* NULL: directories are not listed */
 	struct etags etags;
 	const struct file_delivery *delivery;
 	const struct sibling_kind *siblings[SIBLING_KIND_COUNT];
@@ -606,7 +606,7 @@ static void listing_answered(void *owner)
 /* A directory without an index file. */
 static void answer_listing(struct file_request *request)
 {
-	if (autoindex_start(request->exchange, request->lookup.fd, request->site->dot_files,
+	if (autoindex_start(request->exchange, request->site->listings, request->lookup.fd,
 		    listing_answered, request))
 		return;
 	exchange_answer_error(request->exchange, 503);
@@ -643,7 +643,7 @@ static void prepare_lookup(struct file_request *request, bool is_asked_for)
 	lookup->index_count = site->index_count;
 	lookup->done = looked_up;
 	lookup->dot_files = site->dot_files;
-	lookup->wants_directory = site->autoindex && is_asked_for;
+	lookup->wants_directory = site->listings && is_asked_for;
 	lookup->is_quiet = request->tried_count < site->try_count;
 }
 
@@ -725,6 +725,15 @@ static void read_siblings(struct file_site *site, const struct section *location
 	siblings_find_kinds(site->siblings, names, site->sibling_count);
 }
 
+static int open_listings(struct file_site *site, const struct section *location)
+{
+	if (!section_yes(location, "autoindex"))
+		return 0;
+	site->listings = listings_open(site->proactor, site->dot_files);
+	return site->listings ? 0
+			      : fail(-ENOMEM, "cannot list directories of %s", site->root->path);
+}
+
 static int open_view(struct file_site *site)
 {
 	site->view = (struct cache_view){
@@ -750,7 +759,6 @@ int file_site_open(void **state, const struct section *location, struct proactor
 	site->index = section_strings(location, "index", &site->index_count);
 	site->tries = section_strings(location, "try", &site->try_count);
 	site->error_pages = section_strings(location, "error_page", &site->error_page_count);
-	site->autoindex = section_yes(location, "autoindex");
 	site->dot_files = section_yes(location, "dot_files");
 	site->charset = text_of(section_string(location, "charset"));
 	etags_open(&site->etags, proactor, section_word(location, "etag"));
@@ -761,9 +769,12 @@ int file_site_open(void **state, const struct section *location, struct proactor
 		free(site);
 		return r;
 	}
-	r = open_view(site);
+	r = open_listings(site, location);
+	if (r == 0)
+		r = open_view(site);
 	if (r < 0) {
 		root_close(site->root);
+		free(site->listings);
 		free(site);
 		return r;
 	}
@@ -776,6 +787,8 @@ void file_site_close(void *state)
 	struct file_site *site = state;
 
 	etags_close(&site->etags);
+	if (site->listings)
+		listings_close(site->listings);
 	cache_close(&site->view);
 	root_close(site->root);
 	block_pool_trim(&requests);

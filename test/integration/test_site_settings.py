@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
-from harness import Server  # noqa: E402
+from harness import KIB, MIB, Server  # noqa: E402
 
 
 def serve(case, site="", locations=None, files=None, **options):
@@ -438,6 +438,37 @@ class Listings(Case):
             self.assertEqual(response.body.count(b"<tr>"), 10_001)
             self.assertIn(b"more entries than are listed", response.body)
             self.assertEqual(client.get("/with/").body, b"index")
+
+    def test_requests_for_one_directory_share_its_listing(self):
+        server = self.serve()
+        (server.root / "large").mkdir()
+        for i in range(10_000):
+            (server.root / "large" / f"{'n' * 40}{i:05}").touch()
+        server.get("/large/")
+        before = harness.anonymous_bytes(server.worker_pid())
+        clients = []
+        for _ in range(100):
+            client = server.client(receive_buffer=4 * KIB)
+            self.addCleanup(client.close)
+            client.send(client.head("GET", "/large/"))
+            clients.append(client)
+        for client in clients:
+            self.assertIn(b" 200 ", client.receive(20))
+        grown = harness.anonymous_bytes(server.worker_pid()) - before
+        if not harness.is_sanitized():
+            self.assertLess(grown, 32 * MIB)  # a listing has a MiB
+
+    def test_new_and_removed_names_show_at_once_in_a_shared_listing(self):
+        server = self.serve()
+        (server.root / "n").mkdir()
+        for i in range(20):
+            (server.root / "n" / f"made{i}").touch()
+            harness.wait_until(lambda: f"made{i}<".encode() in server.get("/n/").body, 0.5)
+        (server.root / "n" / "made7").unlink()
+        harness.wait_until(lambda: b"made7<" not in server.get("/n/").body, 0.5)
+        with open(server.root / "n" / "made8", "wb") as file:
+            file.write(b"x" * 1536)
+        harness.wait_until(lambda: b"1.5 KiB" in server.get("/n/").body)
 
 
 if __name__ == "__main__":
