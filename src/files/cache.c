@@ -65,8 +65,11 @@ struct cache_class {
 	size_t count;
 };
 
+/* One per proactor. */
 struct cache {
+	struct list_node node; /* among the caches of this process */
 	struct proactor *proactor;
+	struct cache_limits limits;
 	struct watcher *watcher; /* NULL: no events, nothing is sure */
 	struct list trees;
 	struct buckets entries;
@@ -80,6 +83,7 @@ struct cache {
 
 /* What is known beneath one root. */
 struct cache_tree {
+	struct cache *cache;
 	struct list_node node;
 	struct root *root;
 	size_t view_count;
@@ -111,6 +115,7 @@ struct entry {
 /* A file on its way into memory. */
 struct load {
 	struct op op;
+	struct cache *cache;
 	struct entry *entry;
 	struct content *file, *bytes;
 	size_t read_length;
@@ -118,12 +123,12 @@ struct load {
 };
 
 static struct cache_limits limits;
-static struct cache cache;
+static struct list caches = { { &caches.head, &caches.head } };
 static struct block_pool loads = BLOCK_POOL(sizeof(struct load), 16);
 
 void cache_limit(const struct cache_limits *new_limits)
 {
-	assert(!cache.proactor);
+	assert(list_is_empty(&caches));
 	limits = *new_limits;
 }
 
@@ -138,29 +143,31 @@ size_t cache_loaded_length_max(void)
 
 static void leave_class(struct entry *entry)
 {
+	struct cache *cache = entry->tree->cache;
 	list_remove(&entry->in_class);
-	cache.classes[entry->class].count--;
+	cache->classes[entry->class].count--;
 	if (entry->class == ENTRY_OPEN)
 		metrics_subtract(METRIC_CACHE_DESCRIPTORS, 1);
 	if (entry->class == ENTRY_LOADED) {
-		cache.byte_count -= entry->file.content->bytes.length;
+		cache->byte_count -= entry->file.content->bytes.length;
 		metrics_subtract(METRIC_CACHE_BYTES, entry->file.content->bytes.length);
 	}
 }
 
-static void await_idle(void);
+static void await_idle(struct cache *cache);
 
 static void enter_class(struct entry *entry, enum entry_class class)
 {
+	struct cache *cache = entry->tree->cache;
 	entry->class = class;
-	list_prepend(&cache.classes[class].entries, &entry->in_class);
-	cache.classes[class].count++;
+	list_prepend(&cache->classes[class].entries, &entry->in_class);
+	cache->classes[class].count++;
 	if (class == ENTRY_OPEN) {
 		metrics_add(METRIC_CACHE_DESCRIPTORS, 1);
-		await_idle();
+		await_idle(cache);
 	}
 	if (class == ENTRY_LOADED) {
-		cache.byte_count += entry->file.content->bytes.length;
+		cache->byte_count += entry->file.content->bytes.length;
 		metrics_add(METRIC_CACHE_BYTES, entry->file.content->bytes.length);
 	}
 }
@@ -168,21 +175,23 @@ static void enter_class(struct entry *entry, enum entry_class class)
 /* Holds the new one first: releasing the old one may make it idle. */
 static void set_directory(struct entry *entry, struct watched_directory *directory)
 {
+	struct cache *cache = entry->tree->cache;
 	if (directory)
 		watch_hold(directory);
 	if (entry->directory)
-		watch_release(cache.watcher, entry->directory);
+		watch_release(cache->watcher, entry->directory);
 	entry->directory = directory;
 }
 
 static void drop(struct entry *entry)
 {
+	struct cache *cache = entry->tree->cache;
 	assert(!entry->is_dropped);
 	leave_class(entry);
 	set_directory(entry, NULL);
 	list_remove(&entry->by_key);
 	list_remove(&entry->in_tree);
-	cache.entry_count--;
+	cache->entry_count--;
 	metrics_subtract(METRIC_CACHE_ENTRIES, 1);
 	if (entry->file.content)
 		content_return(entry->file.content);
@@ -197,9 +206,9 @@ static void invalidate(struct entry *entry)
 	drop(entry);
 }
 
-static struct entry *last_of(enum entry_class class)
+static struct entry *last_of(struct cache *cache, enum entry_class class)
 {
-	const struct list *entries = &cache.classes[class].entries;
+	const struct list *entries = &cache->classes[class].entries;
 
 	if (list_is_empty(entries))
 		return NULL;
@@ -212,12 +221,12 @@ static void evict(struct entry *entry)
 	drop(entry);
 }
 
-static struct entry *least_recently_used(void)
+static struct entry *least_recently_used(struct cache *cache)
 {
 	struct entry *oldest = NULL;
 
 	for (unsigned class = 0; class < ENTRY_CLASS_COUNT; class ++) {
-		struct entry *last = last_of(class);
+		struct entry *last = last_of(cache, class);
 
 		if (last && (!oldest || last->used_ns < oldest->used_ns))
 			oldest = last;
@@ -225,38 +234,38 @@ static struct entry *least_recently_used(void)
 	return oldest;
 }
 
-static size_t class_count_max(enum entry_class class)
+static size_t class_count_max(struct cache *cache, enum entry_class class)
 {
 	switch (class) {
 	case ENTRY_ABSENT:
-		return limits.entry_count_max / ABSENT_SHARE;
+		return cache->limits.entry_count_max / ABSENT_SHARE;
 	case ENTRY_OPEN:
-		return limits.descriptor_count_max;
+		return cache->limits.descriptor_count_max;
 	case ENTRY_LOADED:
 	case ENTRY_CLASS_COUNT:
 		break;
 	}
-	return limits.entry_count_max;
+	return cache->limits.entry_count_max;
 }
 
 /* False: the class has no room for anything. */
-static bool make_room(enum entry_class class)
+static bool make_room(struct cache *cache, enum entry_class class)
 {
-	if (class_count_max(class) == 0)
+	if (class_count_max(cache, class) == 0)
 		return false;
-	while (cache.classes[class].count >= class_count_max(class))
-		evict(last_of(class));
-	while (cache.entry_count >= limits.entry_count_max)
-		evict(least_recently_used());
+	while (cache->classes[class].count >= class_count_max(cache, class))
+		evict(last_of(cache, class));
+	while (cache->entry_count >= cache->limits.entry_count_max)
+		evict(least_recently_used(cache));
 	return true;
 }
 
-static bool make_room_for_bytes(size_t length)
+static bool make_room_for_bytes(struct cache *cache, size_t length)
 {
-	if (length > limits.byte_count_max)
+	if (length > cache->limits.byte_count_max)
 		return false;
-	while (cache.byte_count > limits.byte_count_max - length)
-		evict(last_of(ENTRY_LOADED));
+	while (cache->byte_count > cache->limits.byte_count_max - length)
+		evict(last_of(cache, ENTRY_LOADED));
 	return true;
 }
 
@@ -264,26 +273,27 @@ static bool make_room_for_bytes(size_t length)
 
 static void close_unused(struct proactor *proactor, struct op *op)
 {
+	struct cache *cache = container_of(op, struct cache, idle);
 	uint64_t now_ns = proactor_now_ns(proactor);
 	struct entry *entry;
 
 	if (op->result != -ETIME)
 		return;
-	while ((entry = last_of(ENTRY_OPEN)) && now_ns - entry->used_ns >= UNUSED_AGE_NS_MAX)
+	while ((entry = last_of(cache, ENTRY_OPEN)) && now_ns - entry->used_ns >= UNUSED_AGE_NS_MAX)
 		drop(entry);
-	await_idle();
+	await_idle(cache);
 }
 
-static void await_idle(void)
+static void await_idle(struct cache *cache)
 {
-	const struct entry *entry = last_of(ENTRY_OPEN);
+	const struct entry *entry = last_of(cache, ENTRY_OPEN);
 	uint64_t age_ns;
 
-	if (!entry || op_is_active(&cache.idle))
+	if (!entry || op_is_active(&cache->idle))
 		return;
-	age_ns = proactor_now_ns(cache.proactor) - entry->used_ns;
-	op_init(&cache.idle, close_unused);
-	proactor_timeout(cache.proactor, &cache.idle,
+	age_ns = proactor_now_ns(cache->proactor) - entry->used_ns;
+	op_init(&cache->idle, close_unused);
+	proactor_timeout(cache->proactor, &cache->idle,
 		age_ns < UNUSED_AGE_NS_MAX ? UNUSED_AGE_NS_MAX - age_ns : 0);
 }
 
@@ -291,12 +301,13 @@ static void await_idle(void)
 
 static void end_load(struct load *load)
 {
+	struct cache *cache = load->cache;
 	struct entry *entry = load->entry;
 
 	content_return(load->file);
 	content_return(load->bytes);
 	block_pool_return(&loads, load);
-	cache.load_count--;
+	cache->load_count--;
 	entry->is_loading = false;
 	if (entry->is_dropped)
 		free(entry);
@@ -305,11 +316,12 @@ static void end_load(struct load *load)
 /* The entry may be LOADED already; then it is read anew. */
 static void use_bytes(struct entry *entry, struct content *bytes)
 {
+	struct cache *cache = entry->tree->cache;
 	struct content *old = entry->file.content;
 	enum entry_class class = entry->class;
 
 	leave_class(entry);
-	if (make_room_for_bytes(bytes->bytes.length)) {
+	if (make_room_for_bytes(cache, bytes->bytes.length)) {
 		entry->file.content = content_take(bytes);
 		class = ENTRY_LOADED;
 	}
@@ -346,26 +358,28 @@ static void part_read(struct proactor *proactor, struct op *op)
 
 static void read_rest(struct load *load)
 {
+	struct cache *cache = load->cache;
 	size_t length = load->bytes->bytes.length;
 
 	if (load->read_length < length) {
 		op_init(&load->op, part_read);
-		proactor_read(cache.proactor, &load->op, load->file->fd,
+		proactor_read(cache->proactor, &load->op, load->file->fd,
 			content_memory(load->bytes) + load->read_length, length - load->read_length,
 			load->read_length);
 		return;
 	}
 	op_init(&load->op, file_examined);
-	proactor_stat(cache.proactor, &load->op, load->file->fd, &load->stat);
+	proactor_stat(cache->proactor, &load->op, load->file->fd, &load->stat);
 }
 
 static void begin_load(struct entry *entry, struct content *file)
 {
+	struct cache *cache = entry->tree->cache;
 	struct load *load = block_pool_take(&loads);
 
 	if (!load)
 		return;
-	*load = (struct load){ .entry = entry };
+	*load = (struct load){ .cache = cache, .entry = entry };
 	load->bytes = content_in_memory((size_t)entry->file.stat.st_size);
 	if (!load->bytes) {
 		block_pool_return(&loads, load);
@@ -373,18 +387,19 @@ static void begin_load(struct entry *entry, struct content *file)
 	}
 	load->file = content_take(file);
 	entry->is_loading = true;
-	entry->loaded_ns = proactor_now_ns(cache.proactor);
-	cache.load_count++;
+	entry->loaded_ns = proactor_now_ns(cache->proactor);
+	cache->load_count++;
 	read_rest(load);
 }
 
 static bool may_load(const struct entry *entry)
 {
-	int64_t now_s = proactor_wall_ns(cache.proactor) / (int64_t)SECOND_NS;
+	struct cache *cache = entry->tree->cache;
+	int64_t now_s = proactor_wall_ns(cache->proactor) / (int64_t)SECOND_NS;
 
 	return !entry->is_loading && entry->view->wants_bytes &&
-	       (uint64_t)entry->file.stat.st_size <= limits.file_length_max &&
-	       (uint64_t)entry->file.stat.st_size <= limits.byte_count_max &&
+	       (uint64_t)entry->file.stat.st_size <= cache->limits.file_length_max &&
+	       (uint64_t)entry->file.stat.st_size <= cache->limits.byte_count_max &&
 	       now_s - entry->file.stat.st_mtim.tv_sec > WRITTEN_AGE_S_MIN;
 }
 
@@ -400,9 +415,10 @@ static void forget_tree(struct cache_tree *tree)
 
 static void leave_directory(struct cache_tree *tree)
 {
+	struct cache *cache = tree->cache;
 	forget_tree(tree);
 	if (tree->watched)
-		watcher_remove_root(cache.watcher, tree->watched);
+		watcher_remove_root(cache->watcher, tree->watched);
 	if (tree->directory)
 		root_return(tree->directory);
 	tree->watched = NULL;
@@ -411,29 +427,32 @@ static void leave_directory(struct cache_tree *tree)
 
 static void watch_directory(struct cache_tree *tree)
 {
-	if (!cache.watcher || tree->watched)
+	struct cache *cache = tree->cache;
+	if (!cache->watcher || tree->watched)
 		return;
-	tree->watched = watcher_add_root(cache.watcher, tree->directory->fd);
-	tree->events = watcher_now(cache.watcher);
+	tree->watched = watcher_add_root(cache->watcher, tree->directory->fd);
+	tree->events = watcher_now(cache->watcher);
 }
 
 /* If the directory was moved or removed, or its permissions changed, the root is looked up before
  * the next answer. */
 static void note_events_of_root(struct cache_tree *tree)
 {
+	struct cache *cache = tree->cache;
 	const struct watch_path itself = { .root = tree->watched };
 
-	if (!watch_is_quiet(cache.watcher, &itself, tree->events))
+	if (!watch_is_quiet(cache->watcher, &itself, tree->events))
 		root_doubt(tree->root);
-	tree->events = watcher_now(cache.watcher);
+	tree->events = watcher_now(cache->watcher);
 }
 
 /* Where the root leads now.  False: that must be looked up first. */
 static bool follow_root(struct cache_tree *tree)
 {
+	struct cache *cache = tree->cache;
 	const struct root_directory *current;
 
-	if (tree->watched && tree->events != watcher_now(cache.watcher))
+	if (tree->watched && tree->events != watcher_now(cache->watcher))
 		note_events_of_root(tree);
 	current = root_peek(tree->root);
 	if (!current)
@@ -450,7 +469,8 @@ static bool follow_root(struct cache_tree *tree)
 
 static uint64_t hash_key(const struct cache_view *view, const struct cache_key *key)
 {
-	return hash_text(cache.seed ^ (uint64_t)(uintptr_t)view ^ key->purpose, key->path);
+	struct cache *cache = view->tree->cache;
+	return hash_text(cache->seed ^ (uint64_t)(uintptr_t)view ^ key->purpose, key->path);
 }
 
 static bool has_key(
@@ -464,7 +484,8 @@ static bool has_key(
 static struct entry *find_entry(
 	const struct cache_view *view, const struct cache_key *key, uint64_t hash)
 {
-	list_for_each (node, buckets_at(&cache.entries, hash)) {
+	struct cache *cache = view->tree->cache;
+	list_for_each (node, buckets_at(&cache->entries, hash)) {
 		struct entry *entry = container_of(node, struct entry, by_key);
 
 		if (entry->hash == hash && has_key(entry, view, key))
@@ -486,23 +507,24 @@ static struct watch_path watch_path_of(
 
 static bool is_undisturbed(struct entry *entry)
 {
+	struct cache *cache = entry->tree->cache;
 	const struct text path = { entry->path, entry->path_length };
 	struct watch_path watched;
 
-	if (!entry->tree->watched || entry->events == watcher_now(cache.watcher))
+	if (!entry->tree->watched || entry->events == watcher_now(cache->watcher))
 		return true;
 	watched = watch_path_of(entry->view, path, entry->index_count);
-	if (!watch_is_quiet(cache.watcher, &watched, entry->events))
+	if (!watch_is_quiet(cache->watcher, &watched, entry->events))
 		return false;
-	entry->events = watcher_now(cache.watcher);
+	entry->events = watcher_now(cache->watcher);
 	return true;
 }
 
-static void look_at_mounts(uint64_t now_ns)
+static void look_at_mounts(struct cache *cache, uint64_t now_ns)
 {
-	cache.mounts_seen_ns = now_ns;
-	if (cache.watcher)
-		watcher_look_at_mounts(cache.watcher);
+	cache->mounts_seen_ns = now_ns;
+	if (cache->watcher)
+		watcher_look_at_mounts(cache->watcher);
 }
 
 static bool is_young(const struct entry *entry, uint64_t now_ns)
@@ -512,21 +534,24 @@ static bool is_young(const struct entry *entry, uint64_t now_ns)
 
 static void use(struct entry *entry, uint64_t now_ns)
 {
+	struct cache *cache = entry->tree->cache;
 	entry->used_ns = now_ns;
 	list_remove(&entry->in_class);
-	list_prepend(&cache.classes[entry->class].entries, &entry->in_class);
+	list_prepend(&cache->classes[entry->class].entries, &entry->in_class);
 }
 
 const struct cached_file *cache_find(struct cache_view *view, const struct cache_key *key)
 {
-	uint64_t now_ns;
 	struct entry *entry = NULL;
+	struct cache *cache;
+	uint64_t now_ns;
 
 	if (!view->tree)
 		return NULL;
-	now_ns = proactor_now_ns(cache.proactor);
-	if (now_ns - cache.mounts_seen_ns >= MOUNTS_AGE_NS_MAX)
-		look_at_mounts(now_ns);
+	cache = view->tree->cache;
+	now_ns = proactor_now_ns(cache->proactor);
+	if (now_ns - cache->mounts_seen_ns >= MOUNTS_AGE_NS_MAX)
+		look_at_mounts(cache, now_ns);
 	if (follow_root(view->tree))
 		entry = find_entry(view, key, hash_key(view, key));
 	if (!entry || !is_young(entry, now_ns) || !is_undisturbed(entry)) {
@@ -543,12 +568,14 @@ const struct cached_file *cache_find(struct cache_view *view, const struct cache
 struct cache_moment cache_now(const struct cache_view *view)
 {
 	struct cache_moment moment = { 0, 0 };
+	const struct cache *cache;
 
 	if (!view->tree)
 		return moment;
-	moment.now_ns = proactor_now_ns(cache.proactor);
-	if (cache.watcher)
-		moment.events = watcher_now(cache.watcher);
+	cache = view->tree->cache;
+	moment.now_ns = proactor_now_ns(cache->proactor);
+	if (cache->watcher)
+		moment.events = watcher_now(cache->watcher);
 	return moment;
 }
 
@@ -592,6 +619,7 @@ static struct ground find_ground(const struct cache_view *view, const struct cac
 	const struct cache_moment *since, const struct lookup *lookup,
 	const struct content *content)
 {
+	struct cache *cache = view->tree->cache;
 	struct ground ground = { .events = since->events };
 	struct watch_path path;
 	struct watch_reach reach;
@@ -602,17 +630,17 @@ static struct ground find_ground(const struct cache_view *view, const struct cac
 		return ground;
 	ground.index_count = count_index(view, key, lookup, &all_are_watched);
 	path = watch_path_of(view, key->path, ground.index_count);
-	reach = watch_reach(cache.watcher, &path);
+	reach = watch_reach(cache->watcher, &path);
 	ground.directory = reach.directory;
 	/* A directory is missing, as was seen just now, when all above it was watched. */
 	is_missing = lookup->status == 404 && (reach.error == -ENOENT || reach.error == -ENOTDIR);
 	ground.is_sure = reach.directory && all_are_watched && (reach.error == 0 || is_missing) &&
 			 !has_hidden_changes(lookup, content, reach.directory);
 	if (ground.is_sure && is_missing)
-		ground.events = watcher_now(cache.watcher);
+		ground.events = watcher_now(cache->watcher);
 	else
 		ground.is_shaken = (ground.is_sure && reach.since > since->events) ||
-				   !watch_is_quiet(cache.watcher, &path, since->events);
+				   !watch_is_quiet(cache->watcher, &path, since->events);
 	return ground;
 }
 
@@ -651,10 +679,11 @@ static struct entry *entry_new(const struct cache_view *view, const struct cache
 
 static void insert(struct entry *entry)
 {
-	list_append(buckets_at(&cache.entries, entry->hash), &entry->by_key);
+	struct cache *cache = entry->tree->cache;
+	list_append(buckets_at(&cache->entries, entry->hash), &entry->by_key);
 	list_append(&entry->tree->entries, &entry->in_tree);
 	enter_class(entry, entry->file.content ? ENTRY_OPEN : ENTRY_ABSENT);
-	cache.entry_count++;
+	cache->entry_count++;
 	metrics_add(METRIC_CACHE_ENTRIES, 1);
 }
 
@@ -696,9 +725,10 @@ static struct entry *add_entry(struct cache_view *view, const struct cache_key *
 	const struct lookup *lookup, const struct representation *representation,
 	struct content *content)
 {
+	struct cache *cache = view->tree->cache;
 	struct entry *entry;
 
-	if (!make_room(content ? ENTRY_OPEN : ENTRY_ABSENT))
+	if (!make_room(cache, content ? ENTRY_OPEN : ENTRY_ABSENT))
 		return NULL;
 	entry = entry_new(view, key, lookup, hash_key(view, key));
 	if (!entry)
@@ -746,64 +776,78 @@ const struct cached_file *cache_keep(struct cache_view *view, const struct cache
 /* --- opening and closing ------------------------------------------------------------------ */
 
 /* Without events everything is looked up again every second. */
-static void open_watcher(void)
+static void open_watcher(struct cache *cache)
 {
 	int r;
 
-	if (limits.directory_count_max == 0)
+	if (cache->limits.directory_count_max == 0)
 		return;
-	r = watcher_open(&cache.watcher, cache.proactor, limits.directory_count_max);
+	r = watcher_open(&cache->watcher, cache->proactor, cache->limits.directory_count_max);
 	if (r == 0)
 		return;
-	cache.watcher = NULL;
+	cache->watcher = NULL;
 	metrics_add(METRIC_CACHE_WATCH_FAILURES, 1);
 	log_warning("cannot use inotify: %s; changes of files are noticed after a second "
 		    "(fs.inotify.max_user_instances)",
 		strerror(-r));
 }
 
-static int open_cache(struct proactor *proactor)
+static struct cache *find_cache(const struct proactor *proactor)
 {
-	if (cache.proactor) {
-		assert(cache.proactor == proactor);
-		return 0;
+	list_for_each (node, &caches) {
+		struct cache *cache = container_of(node, struct cache, node);
+
+		if (cache->proactor == proactor)
+			return cache;
 	}
-	cache = (struct cache){ .proactor = NULL };
-	if (buckets_open(&cache.entries, limits.entry_count_max) < 0)
-		return fail(-ENOMEM, "cannot keep files");
-	cache.proactor = proactor;
-	cache.seed = hash_seed();
-	op_init(&cache.idle, close_unused);
-	list_init(&cache.trees);
-	for (unsigned class = 0; class < ENTRY_CLASS_COUNT; class ++)
-		list_init(&cache.classes[class].entries);
-	open_watcher();
-	return 0;
+	return NULL;
 }
 
-static void close_if_unused(void)
+static struct cache *cache_new(struct proactor *proactor)
+{
+	struct cache *cache = malloc(sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	*cache = (struct cache){ .proactor = proactor, .limits = limits };
+	if (buckets_open(&cache->entries, limits.entry_count_max) < 0) {
+		free(cache);
+		return NULL;
+	}
+	cache->seed = hash_seed();
+	op_init(&cache->idle, close_unused);
+	list_init(&cache->trees);
+	for (unsigned class = 0; class < ENTRY_CLASS_COUNT; class ++)
+		list_init(&cache->classes[class].entries);
+	open_watcher(cache);
+	list_append(&caches, &cache->node);
+	return cache;
+}
+
+static void close_if_unused(struct cache *cache)
 {
 	int r = 0;
 
-	if (!list_is_empty(&cache.trees))
+	if (!list_is_empty(&cache->trees))
 		return;
-	proactor_cancel(cache.proactor, &cache.idle);
-	while (r >= 0 && (cache.load_count > 0 || op_is_active(&cache.idle)))
-		r = proactor_turn(cache.proactor, PROACTOR_WAIT_FOREVER);
+	proactor_cancel(cache->proactor, &cache->idle);
+	while (r >= 0 && (cache->load_count > 0 || op_is_active(&cache->idle)))
+		r = proactor_turn(cache->proactor, PROACTOR_WAIT_FOREVER);
 	if (r < 0) {
 		(void)fail(r, "cannot wait for the reads of files"); /* they name the cache */
 		return;
 	}
-	if (cache.watcher)
-		watcher_close(cache.watcher);
-	buckets_close(&cache.entries);
+	if (cache->watcher)
+		watcher_close(cache->watcher);
+	buckets_close(&cache->entries);
 	block_pool_trim(&loads);
-	cache.proactor = NULL;
+	list_remove(&cache->node);
+	free(cache);
 }
 
-static struct cache_tree *find_tree(const struct root *root)
+static struct cache_tree *find_tree(struct cache *cache, const struct root *root)
 {
-	list_for_each (node, &cache.trees) {
+	list_for_each (node, &cache->trees) {
 		struct cache_tree *tree = container_of(node, struct cache_tree, node);
 
 		if (tree->root == root)
@@ -812,34 +856,36 @@ static struct cache_tree *find_tree(const struct root *root)
 	return NULL;
 }
 
-static struct cache_tree *tree_new(struct root *root)
+static struct cache_tree *tree_new(struct cache *cache, struct root *root)
 {
 	struct cache_tree *tree = malloc(sizeof(*tree));
 
 	if (!tree)
 		return NULL;
-	*tree = (struct cache_tree){ .root = root };
+	*tree = (struct cache_tree){ .cache = cache, .root = root };
 	list_init(&tree->entries);
-	list_append(&cache.trees, &tree->node);
+	list_append(&cache->trees, &tree->node);
 	return tree;
 }
 
 int cache_open(struct cache_view *view, struct proactor *proactor)
 {
-	int r;
+	struct cache *cache;
 
 	view->tree = NULL;
 	if (limits.entry_count_max == 0)
 		return 0;
-	r = open_cache(proactor);
-	if (r < 0)
-		return r;
-	view->tree = find_tree(view->root);
-	if (!view->tree)
-		view->tree = tree_new(view->root);
+	cache = find_cache(proactor);
+	if (!cache)
+		cache = cache_new(proactor);
+	if (cache)
+		view->tree = find_tree(cache, view->root);
+	if (cache && !view->tree)
+		view->tree = tree_new(cache, view->root);
 	if (!view->tree) {
-		close_if_unused();
-		return fail(-ENOMEM, "cannot keep the files of %s", view->root->path);
+		if (cache)
+			close_if_unused(cache);
+		return fail(-ENOMEM, "cannot cache the files of %s", view->root->path);
 	}
 	view->tree->view_count++;
 	return 0;
@@ -858,9 +904,11 @@ static void drop_view(const struct cache_view *view)
 void cache_close(struct cache_view *view)
 {
 	struct cache_tree *tree = view->tree;
+	struct cache *cache;
 
 	if (!tree)
 		return;
+	cache = tree->cache;
 	drop_view(view);
 	view->tree = NULL;
 	if (--tree->view_count > 0)
@@ -868,5 +916,5 @@ void cache_close(struct cache_view *view)
 	leave_directory(tree);
 	list_remove(&tree->node);
 	free(tree);
-	close_if_unused();
+	close_if_unused(cache);
 }

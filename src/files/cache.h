@@ -1,8 +1,8 @@
 /* What lookups found, kept for the next who asks: the status of a path, the representation, and its
  * content, behind an open descriptor or, if it is short, in memory.
  *
- * One cache per process, since a worker is a process with one proactor; its limits are set once.
- * Each location that serves files has a view of it. */
+ * A worker has one cache, found by its proactor.  Each location that serves files has a view of it.
+ */
 #ifndef RINGLET_FILES_CACHE_H
 #define RINGLET_FILES_CACHE_H
 

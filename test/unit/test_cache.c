@@ -420,6 +420,36 @@ static void test_nothing_is_remembered_without_entries(void **state)
 		assert_false(is_hit("/a.txt"));
 }
 
+static void test_each_worker_of_a_process_has_its_own(void **state)
+{
+	struct place first_place = place;
+	struct section *first_site = site;
+	void *first = location;
+
+	(void)state;
+	warm("/a.txt");
+	place_open(&place, backend, seed);
+	place_make_file(&place, "www/a.txt", text_literal("another"));
+	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	add_root("www");
+	assert_int_equal(static_endpoint.open(&location, site, place.proactor), 0);
+	assert_false(is_hit("/a.txt"));
+	warm("/a.txt");
+	assert_body("another");
+	assert_int_equal(metrics_sum(METRIC_CACHE_ENTRIES), 2);
+	close_location();
+	section_free(site);
+	while (proactor_active_count(place.proactor) > 0)
+		place_turn(&place);
+	place_close(&place);
+	place = first_place;
+	site = first_site;
+	location = first;
+	assert_int_equal(metrics_sum(METRIC_CACHE_ENTRIES), 1);
+	assert_true(is_hit("/a.txt"));
+	assert_body("some text");
+}
+
 /* --- without events ----------------------------------------------------------------------- */
 
 static void test_what_cannot_be_watched_is_looked_at_again_after_a_second(void **state)
@@ -723,6 +753,7 @@ static const struct CMUnitTest everywhere[] = {
 	HERE(test_content_outlives_its_entry),
 	HERE(test_location_may_close_while_a_file_is_read),
 	HERE(test_nothing_is_remembered_without_entries),
+	HERE(test_each_worker_of_a_process_has_its_own),
 	HERE(test_any_order_of_events_answers_every_request_once),
 };
 
