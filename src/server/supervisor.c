@@ -341,11 +341,11 @@ static int become_worker(const struct server *server, pid_t parent)
 	return r;
 }
 
-static void close_channel(struct child *child)
+static void forget_child(struct child *child)
 {
 	if (child->pid > 0)
 		close(child->channel);
-	child->pid = 0;
+	*child = (struct child){ .pid = 0 };
 }
 
 /* Does not return. */
@@ -362,8 +362,8 @@ static void run_child(struct supervisor *supervisor, unsigned number, unsigned p
 
 	close(supervisor->signals);
 	for (unsigned i = 0; i < supervisor->server.worker_count; i++) {
-		close_channel(&supervisor->slots[i].serving);
-		close_channel(&supervisor->slots[i].retiring);
+		forget_child(&supervisor->slots[i].serving);
+		forget_child(&supervisor->slots[i].retiring);
 	}
 	if (supervisor->report >= 0)
 		close(supervisor->report);
@@ -574,7 +574,7 @@ static void reap_in_slot(struct supervisor *supervisor, unsigned number, pid_t p
 
 	if (dead.pid != pid)
 		return;
-	close_channel(retired ? &slot->retiring : &slot->serving);
+	forget_child(retired ? &slot->retiring : &slot->serving);
 	correct_page(&supervisor->server.pages[dead.page]);
 	if (retired)
 		handle_retirement(supervisor, number, &dead, status);

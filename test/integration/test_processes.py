@@ -248,11 +248,12 @@ class Workers(unittest.TestCase):
             return None
 
     def test_worker_that_keeps_dying_is_restarted_ever_later(self):
-        with Server() as server:
+        with Server(sections="timeouts { stuck = 2s }") as server:
             self.kill_worker(server)
             os.kill(wait_until(lambda: children_of(server.pid))[0], signal.SIGKILL)
             server.await_stderr(r"; restarting in 1 s$")
             self.assertEqual(server.get("/ping").body, b"pong")
+            self.assertNotIn("cannot send message", server.stderr)
 
     def test_workers_die_with_their_supervisor(self):
         with Server(settings={"workers": 2}) as server:
