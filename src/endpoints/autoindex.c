@@ -21,7 +21,7 @@
 
 enum {
 	PAGE_BUFFER_SIZE = 32768,
-	TITLE_LENGTH_MAX = 1024, /* it stands there twice, escaped */
+	TITLE_LENGTH_MAX = 1024, /* the page has it twice, escaped */
 	/* A name of 255 bytes, each "%XX" in the address and "&quot;" in the text, and the rest. */
 	ROW_LENGTH_MAX = 255 * 3 + 255 * 6 + 512,
 };
@@ -196,7 +196,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 	piece->fd = -1;
 	piece->bytes = buffer_text(&buffer);
 	if (buffer.truncated || buffer.length == 0)
-		return -ENOBUFS; /* the consumer asked for less than a row */
+		return -ENOBUFS; /* a row is longer than length_max */
 	return is_whole ? BODY_LAST : BODY_PIECE;
 }
 

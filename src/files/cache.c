@@ -55,13 +55,13 @@
 
 enum {
 	PATH_LENGTH_MAX = 1024, /* longer ones are not kept */
-	ABSENT_SHARE = 4,       /* one entry in so many may be ABSENT */
+	ABSENT_SHARE = 4,       /* at most a fourth of the entries is ABSENT */
 };
 
 enum entry_class { ENTRY_ABSENT, ENTRY_OPEN, ENTRY_LOADED, ENTRY_CLASS_COUNT };
 
 struct cache_class {
-	struct list entries; /* the most recently used first */
+	struct list entries; /* the most recently used one first */
 	size_t count;
 };
 
@@ -70,24 +70,24 @@ struct cache {
 	struct list_node node; /* among the caches of this process */
 	struct proactor *proactor;
 	struct cache_limits limits;
-	struct watcher *watcher; /* NULL: no events, nothing is sure */
+	struct watcher *watcher; /* NULL: there are no events, and no entry is sure */
 	struct list trees;
 	struct buckets entries;
 	uint64_t seed;
 	struct cache_class classes[ENTRY_CLASS_COUNT];
 	size_t entry_count, byte_count;
-	size_t load_count; /* under way */
+	size_t load_count; /* of loads that have not ended */
 	uint64_t mounts_seen_ns;
 	struct op idle; /* the timeout after which unused descriptors are closed */
 };
 
-/* What is known beneath one root. */
+/* The entries of one root. */
 struct cache_tree {
 	struct cache *cache;
 	struct list_node node;
 	struct root *root;
 	size_t view_count;
-	struct root_directory *directory; /* held; NULL: none yet */
+	struct root_directory *directory; /* held; NULL before the first lookup */
 	struct watched_directory *watched;
 	uint64_t events; /* the last one for which `directory` was seen to be undisturbed */
 	struct list entries;
@@ -103,16 +103,16 @@ struct entry {
 	uint64_t events;                     /* the last one for which the entry was true */
 	struct watched_directory *directory; /* the deepest that is watched; held; NULL */
 	unsigned purpose;
-	size_t index_count; /* index names that decide, of the view's */
+	size_t index_count; /* how many of the view's index names decide */
 	enum entry_class class;
 	bool is_sure;
-	bool is_loading; /* a load names it: it is that which frees it, if it is dropped */
+	bool is_loading; /* a load refers to the entry, and frees it if it is dropped */
 	bool is_dropped;
-	size_t path_length; /* of the key; in `path` an index name may follow */
+	size_t path_length; /* of the key; `path` may continue with an index name */
 	char path[];
 };
 
-/* A file on its way into memory. */
+/* A file that is being read into memory. */
 struct load {
 	struct op op;
 	struct cache *cache;
@@ -139,7 +139,7 @@ size_t cache_loaded_length_max(void)
 	return (size_t)smaller(limits.file_length_max, limits.byte_count_max);
 }
 
-/* --- entries going ------------------------------------------------------------------------ */
+/* --- dropping entries --------------------------------------------------------------------- */
 
 static void leave_class(struct entry *entry)
 {
@@ -248,7 +248,7 @@ static size_t class_count_max(struct cache *cache, enum entry_class class)
 	return cache->limits.entry_count_max;
 }
 
-/* False: the class has no room for anything. */
+/* False: the limit of the class is 0. */
 static bool make_room(struct cache *cache, enum entry_class class)
 {
 	if (class_count_max(cache, class) == 0)
@@ -269,7 +269,7 @@ static bool make_room_for_bytes(struct cache *cache, size_t length)
 	return true;
 }
 
-/* --- descriptors that nobody uses ---------------------------------------------------------- */
+/* --- unused descriptors ---------------------------------------------------------- */
 
 static void close_unused(struct proactor *proactor, struct op *op)
 {
@@ -349,7 +349,7 @@ static void part_read(struct proactor *proactor, struct op *op)
 
 	(void)proactor;
 	if (op->result <= 0 || load->entry->is_dropped) {
-		end_load(load); /* it has become shorter, or cannot be read */
+		end_load(load); /* the file has become shorter, or reading it failed */
 		return;
 	}
 	load->read_length += (size_t)op->result;
@@ -446,7 +446,7 @@ static void note_events_of_root(struct cache_tree *tree)
 	tree->events = watcher_now(cache->watcher);
 }
 
-/* Where the root leads now.  False: that must be looked up first. */
+/* Notices that the root leads to another directory.  False: the root must be looked up first. */
 static bool follow_root(struct cache_tree *tree)
 {
 	struct cache *cache = tree->cache;
@@ -581,16 +581,17 @@ struct cache_moment cache_now(const struct cache_view *view)
 
 /* --- keeping ------------------------------------------------------------------------------ */
 
-/* On what the truth of an outcome rests. */
+/* What makes an outcome true. */
 struct ground {
 	struct watched_directory *directory; /* the deepest that is watched; NULL */
-	uint64_t events; /* the last event that the outcome takes into account */
+	uint64_t events;                     /* the outcome is true as of this event */
 	size_t index_count;
 	bool is_sure;
-	bool is_shaken; /* something may have happened since the lookup began */
+	bool is_shaken; /* something may have changed since the lookup began */
 };
 
-/* Index files up to the one that was found; those in a directory of their own are not watched. */
+/* How many index names decide: those up to the one that was found.  An index name with a slash is
+ * in another directory, which is not watched. */
 static size_t count_index(const struct cache_view *view, const struct cache_key *key,
 	const struct lookup *lookup, bool *all_are_watched)
 {
@@ -605,7 +606,7 @@ static size_t count_index(const struct cache_view *view, const struct cache_key 
 	return count;
 }
 
-/* No event reports a change through a second name, or of a file that is mounted. */
+/* No event reports a change through a second name of the file, or to a file that is a mount. */
 static bool has_hidden_changes(const struct lookup *lookup, const struct content *content,
 	const struct watched_directory *directory)
 {
@@ -632,7 +633,8 @@ static struct ground find_ground(const struct cache_view *view, const struct cac
 	path = watch_path_of(view, key->path, ground.index_count);
 	reach = watch_reach(cache->watcher, &path);
 	ground.directory = reach.directory;
-	/* A directory is missing, as was seen just now, when all above it was watched. */
+	/* watch_reach() itself found the directory missing, with all directories above it watched.
+	 */
 	is_missing = lookup->status == 404 && (reach.error == -ENOENT || reach.error == -ENOTDIR);
 	ground.is_sure = reach.directory && all_are_watched && (reach.error == 0 || is_missing) &&
 			 !has_hidden_changes(lookup, content, reach.directory);
@@ -652,7 +654,7 @@ static bool may_be_kept(const struct lookup *lookup)
 	case 404:
 		return true;
 	case 403:
-		return lookup->fd < 0; /* else a directory to be listed */
+		return lookup->fd < 0; /* otherwise it is a directory to be listed */
 	default:
 		return false;
 	}
@@ -708,7 +710,8 @@ static void rest_on(struct entry *entry, const struct ground *ground, uint64_t s
 	entry->checked_ns = since_ns;
 }
 
-/* The lookup found what the entry says.  What happened since leaves it as true as it was. */
+/* The lookup found what the entry says.  If something may have changed since the lookup began, the
+ * entry stays as it was, and the next request looks again. */
 static void confirm(struct entry *entry, const struct ground *ground, uint64_t since_ns,
 	struct content *content)
 {
@@ -775,7 +778,7 @@ const struct cached_file *cache_keep(struct cache_view *view, const struct cache
 
 /* --- opening and closing ------------------------------------------------------------------ */
 
-/* Without events everything is looked up again every second. */
+/* Without inotify every entry is looked up again when it is older than a second. */
 static void open_watcher(struct cache *cache)
 {
 	int r;
@@ -834,7 +837,7 @@ static void close_if_unused(struct cache *cache)
 	while (r >= 0 && (cache->load_count > 0 || op_is_active(&cache->idle)))
 		r = proactor_turn(cache->proactor, PROACTOR_WAIT_FOREVER);
 	if (r < 0) {
-		(void)fail(r, "cannot wait for the reads of files"); /* they name the cache */
+		(void)fail(r, "cannot wait for the reads of files"); /* they refer to the cache */
 		return;
 	}
 	if (cache->watcher)

@@ -1,4 +1,4 @@
-/* What lookups found, kept for the next who asks: the status of a path, the representation, and its
+/* Outcomes of lookups, kept for later requests: the status of a path, the representation, and its
  * content, behind an open descriptor or, if it is short, in memory.
  *
  * A worker has one cache, found by its proactor.  Each location that serves files has a view of it.
@@ -10,28 +10,28 @@
 #include "files/lookup.h"
 #include "files/representation.h"
 
-/* 0 everywhere, as at first: nothing is kept. */
+/* All of them are 0 at first: nothing is kept. */
 struct cache_limits {
 	size_t entry_count_max;
-	size_t descriptor_count_max; /* files kept open */
+	size_t descriptor_count_max; /* of files that are kept open */
 	size_t byte_count_max;       /* of contents in memory */
-	size_t file_length_max;      /* that is taken into memory */
-	size_t directory_count_max;  /* watched */
+	size_t file_length_max;      /* of a file that is read into memory */
+	size_t directory_count_max;  /* of watched directories */
 };
 
-/* Before the first view is opened. */
+/* To be called before the first view is opened. */
 void cache_limit(const struct cache_limits *limits);
 
-/* The length up to which files may be held in memory; 0: none are. */
+/* The greatest length of a file that may be held in memory; 0: no file is. */
 size_t cache_loaded_length_max(void);
 
-/* A kept outcome of a lookup; valid until the loop goes on or another is asked for. */
+/* A kept outcome of a lookup; valid until the next call or the next turn of the loop. */
 struct cached_file {
 	unsigned status;  /* 200, 301, 403 or 404, as a lookup's */
 	struct text path; /* of what was found, as lookup_path() */
 	struct stat stat;
 	struct representation representation;
-	struct content *content; /* whoever sends it takes it */
+	struct content *content; /* a response that sends it holds it (content_take) */
 };
 
 struct cache_view {
@@ -39,7 +39,7 @@ struct cache_view {
 	struct root *root;
 	const char *const *index; /* as a lookup's */
 	size_t index_count;
-	bool wants_bytes; /* are short files to be in memory? */
+	bool wants_bytes; /* whether short files are read into memory */
 
 	/* Private. */
 	struct cache_tree *tree; /* NULL: nothing is kept */
@@ -48,28 +48,29 @@ struct cache_view {
 /* 0 or a negative errno that was logged. */
 int cache_open(struct cache_view *view, struct proactor *proactor);
 
-/* Turns the loop until what the cache does for the last view has ended. */
+/* The last view closes the cache, and turns the loop until all ops of the cache have ended. */
 void cache_close(struct cache_view *view);
 
-/* What is asked for.  What one path means may differ: `purpose` tells such uses of it apart. */
+/* The key of an entry.  One path has several entries where its meaning depends on the use, for
+ * example as requested and as a fallback: `purpose` is a number for the use. */
 struct cache_key {
 	struct text path; /* begins with "/" */
 	unsigned purpose;
 };
 
-/* NULL: it must be looked up. */
+/* NULL: the path must be looked up. */
 const struct cached_file *cache_find(struct cache_view *view, const struct cache_key *key);
 
-/* When a lookup begins; what happens from then on may make its outcome untrue. */
+/* The moment at which a lookup begins.  A later event may make its outcome untrue. */
 struct cache_moment {
 	uint64_t events;
 	uint64_t now_ns;
 };
 struct cache_moment cache_now(const struct cache_view *view);
 
-/* Keeps the outcome of a lookup that began at that moment (with notes_links), unless it cannot be
- * relied on.  With status 200: what the file is, and its content, which the cache takes by itself.
- * Returns what is kept of it now, maybe from before, or NULL. */
+/* Keeps the outcome of a lookup (with notes_links) that began at the moment `since`, unless it may
+ * be untrue already.  With status 200 the representation and the content are needed, too; the cache
+ * takes the content by itself.  Returns the entry for the key, which may be older, or NULL. */
 const struct cached_file *cache_keep(struct cache_view *view, const struct cache_key *key,
 	const struct cache_moment *since, const struct lookup *lookup,
 	const struct representation *representation, struct content *content);

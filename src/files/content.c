@@ -1,6 +1,6 @@
-/* Counting.  What is behind a descriptor comes from a pool of the process and may outlive whoever
- * opened it: the last thing it does is to close its file.  What is in memory is one block of the
- * heap, its bytes behind it. */
+/* Reference counts.  A content behind a descriptor comes from a pool of the process, and may
+ * outlive the endpoint that opened it; it is returned to the pool when its file is closed.  A
+ * content in memory is one block of the heap, with the bytes at its end. */
 #include "files/content.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
-/* The content of a file, counted: behind a descriptor, or in memory.  Whoever sends of it holds it,
- * so that many responses share one descriptor (what reads it says where, the file's own position is
- * never used) and it may be forgotten by whoever found it while it is being sent. */
+/* The content of a file, behind a descriptor or in memory, with a reference count.  Each response
+ * that sends the content holds it, so that many responses share one descriptor, and the cache may
+ * drop the content while it is being sent.  Reads give their offset; the file's own position is
+ * never used. */
 #ifndef RINGLET_FILES_CONTENT_H
 #define RINGLET_FILES_CONTENT_H
 
@@ -9,10 +10,10 @@
 
 struct content {
 	int fd;                    /* -1: in memory */
-	struct text bytes;         /* in memory: all of it */
-	struct headroom *headroom; /* before the bytes; who sends them counts as a user of it */
+	struct text bytes;         /* the whole content, if it is in memory */
+	struct headroom *headroom; /* before the bytes; each sender of the bytes counts as a user */
 
-	/* Behind a descriptor: what the file was when it was found, if its owner says so. */
+	/* Of a file that content_describe() was called for: what the lookup found. */
 	bool is_described;
 	struct timespec modified;
 	off_t length;
@@ -23,27 +24,27 @@ struct content {
 	size_t user_count;
 };
 
-/* The caller is the first to hold it; fd is the content's from now on.  NULL: out of memory, fd
- * stays the caller's. */
+/* The caller holds the content, which owns fd from now on.  NULL: out of memory, the caller still
+ * owns fd. */
 struct content *content_of_file(struct proactor *proactor, int fd);
 
-/* Likewise, for that many bytes, which the caller fills before anybody else sees them. */
+/* A content of `length` bytes.  The caller fills content_memory() before it shares the content. */
 struct content *content_in_memory(size_t length);
 char *content_memory(struct content *content);
 
-/* Says what the file was when it was found. */
+/* Remembers the time and the length that a lookup found. */
 void content_describe(struct content *content, const struct stat *stat);
 
-/* Was the file rewritten in place since?  Not if it only grew, as logs do. */
+/* Whether the file was rewritten in place since.  A file that only grew, like a log, was not. */
 bool content_has_changed(const struct content *content, const struct stat *stat);
 
-/* Another one holds it; returns it. */
+/* Adds a holder; returns the content. */
 struct content *content_take(struct content *content);
 
-/* Whoever returns it last has the file closed, by an op. */
+/* Removes a holder.  The last one frees the content; the file is closed by an op. */
 void content_return(struct content *content);
 
-/* Frees the memory kept for later contents. */
+/* Frees the memory that is kept for later contents. */
 void content_trim(void);
 
 #endif

@@ -1,5 +1,6 @@
-/* Extents of a file.  The source is a counter: how much of which range was asked for.  A file that
- * has become shorter is found out by whoever sends the extent (-ENODATA).
+/* A body source whose pieces are extents of a file.  Its state is a counter: which range is being
+ * produced, and how much of it has been.  If the file has become shorter, the op that sends the
+ * extent fails with -ENODATA.
  *
  * A file that is rewritten in place while it is sent would arrive as a mixture, or with zeros where
  * it was truncated.  Before the last extent of a long body the file is examined, and the body ends

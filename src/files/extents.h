@@ -1,5 +1,6 @@
-/* A file as a response body whose pieces are extents: the wire sends them by zero copy, and not a
- * byte of the file enters this process.  Of what is in memory already the pieces are bytes. */
+/* A file as a response body.  The pieces of a content with a descriptor are extents of its file,
+ * which the wire sends by zero copy, without reading them.  The pieces of a content in memory are
+ * bytes. */
 #ifndef RINGLET_FILES_EXTENTS_H
 #define RINGLET_FILES_EXTENTS_H
 
@@ -7,12 +8,12 @@
 #include "http/body.h"
 #include "http/range.h"
 
-/* These ranges of the content, one after the other; the source holds it until release().  NULL: out
- * of memory. */
+/* A source of these ranges of the content, one after the other.  It holds the content until
+ * release().  NULL: out of memory. */
 struct body_source *extents_open(
 	struct proactor *proactor, struct content *content, const struct range_set *set);
 
-/* Frees the memory kept for later sources. */
+/* Frees the memory that is kept for later sources. */
 void extents_trim(void);
 
 #endif

@@ -1,17 +1,16 @@
-/* Reading ahead.
+/* A body source that reads ahead.
  *
- * The memory is one buffer of two halves.  What must come from a disk is read by halves: while
- * `current` is being sent, the half it leaves free is filled with what is `ahead`.  What is in
- * memory already need not be waited for, and the longer a piece, the less it costs to send: it is
- * read into both halves at once, when what was there before has left.  One read at a time, in the
- * order of the ranges, none across the end of one.
+ * The buffer has two halves.  Bytes that are not in the page cache are read by halves: while
+ * `current` is being sent, the other half is filled with the bytes `ahead`.  Reads of bytes in the
+ * page cache do not wait, and longer pieces cost less to send, so these are read into both halves
+ * at once, after the previous piece has been sent.  There is one read at a time, in the order of
+ * the ranges, and no read crosses the end of a range.
  *
- * The buffer is taken when a read really begins and returned when nothing is in it, so that many
- * readers take turns with the same, and a HEAD request needs none: the first produce() begins the
- * first read.
+ * The buffer is taken when a read starts and returned when it is empty, so that many readers share
+ * few buffers.  The first produce() starts the first read; a response to HEAD needs no buffer.
  *
- * release() may come at any time.  The read that is under way owns the buffer until it ends; then
- * everything is returned, and the reader goes back to its pool. */
+ * release() may come at any time.  An active read owns the buffer until it ends; then the buffer,
+ * the content and the reader are returned. */
 #include "files/reader.h"
 
 #include <assert.h>
@@ -22,10 +21,10 @@
 
 enum { HALF = READER_BUFFER_LENGTH / 2 };
 
-/* How much of a file is asked about at once, whether it is in memory. */
+/* The length of one probe of the page cache. */
 enum { LOOK_LENGTH = 4 * 1024 * 1024 };
 
-/* Of the buffer; both 0: nothing. */
+/* A part of the buffer; empty if both are 0. */
 struct stretch {
 	size_t begin, end;
 };
@@ -35,19 +34,19 @@ struct reader {
 	struct op op; /* the read */
 	struct proactor *proactor;
 	uint64_t length;          /* of all ranges */
-	uint64_t produced_length; /* bytes handed out so far */
+	uint64_t produced_length; /* bytes produced so far */
 	struct range_set set;
 	unsigned range_index;       /* of the range that is being read */
 	uint64_t range_read_length; /* bytes of that range so far */
-	uint64_t in_memory_length;  /* so much of that range was seen to be in memory */
+	uint64_t in_memory_length;  /* bytes of that range found in the page cache */
 	char *buffer;
-	struct stretch current; /* being handed out; the last of it may still be on its way */
-	size_t position;        /* of what is handed out next */
-	struct stretch ahead;   /* read, comes next */
-	size_t read_begin;      /* where in the buffer the read goes */
+	struct stretch current; /* being produced; its last piece may not have been sent yet */
+	size_t position;        /* of the next piece */
+	struct stretch ahead;   /* read already, to be produced next */
+	size_t read_begin;      /* where in the buffer the read puts its bytes */
 	struct content *content;
-	int error;    /* of a read: met by the consumer after what was read before it */
-	bool awaited; /* BODY_LATER was said, ready() is owed */
+	int error;    /* of a read; returned after the bytes that were read before it */
+	bool awaited; /* the last produce() returned BODY_LATER; ready() must be called */
 	bool released;
 };
 
@@ -74,7 +73,7 @@ static bool may_read(const struct reader *reader)
 	       reader->range_index < reader->set.count && reader->ahead.end == 0;
 }
 
-/* Of what is left of the range, as much as fits into both halves. */
+/* Whether the next bytes of the range, as many as fit into both halves, are in the page cache. */
 static bool is_in_memory(struct reader *reader, uint64_t left)
 {
 	const struct range *range = &reader->set.ranges[reader->range_index];
@@ -90,7 +89,7 @@ static bool is_in_memory(struct reader *reader, uint64_t left)
 	return true;
 }
 
-/* Where what is read next finds room; nowhere: both 0. */
+/* The part of the buffer for the next read; empty: there is no room. */
 static struct stretch find_room(struct reader *reader, uint64_t left)
 {
 	const struct stretch both = { 0, READER_BUFFER_LENGTH };
@@ -173,7 +172,7 @@ static void read_ended(struct proactor *proactor, struct op *op)
 
 /* --- producing ---------------------------------------------------------------------------- */
 
-/* What was handed out has left. */
+/* The previous piece has been sent. */
 static void move_on(struct reader *reader)
 {
 	if (reader->position < reader->current.end)
