@@ -58,7 +58,6 @@ need_for_building() {
 	need meson has_command meson
 	need ninja-build has_command ninja
 	need liburing-dev has_library liburing
-	need libconfuse-dev has_library libconfuse
 	need zlib1g-dev has_library zlib
 	need libxxhash-dev has_library libxxhash
 }

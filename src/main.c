@@ -21,7 +21,6 @@ enum action {
 	ACTION_PRINT,
 	ACTION_HELP,
 	ACTION_HELP_CONFIG,
-	ACTION_HELP_MARKDOWN,
 	ACTION_VERSION,
 };
 
@@ -29,6 +28,7 @@ struct arguments {
 	enum action action;
 	const char *file;
 	const char *directory, *port, *address;
+	const char *format; /* of --help-config; NULL: text */
 	struct supervisor_options options;
 };
 
@@ -103,9 +103,11 @@ static const struct option long_options[] = {
 
 static int set_help_config(struct arguments *arguments, const char *format)
 {
-	if (format && strcmp(format, "markdown") != 0)
-		return complain_usage("--help-config=%s: expected markdown or nothing", format);
-	arguments->action = format ? ACTION_HELP_MARKDOWN : ACTION_HELP_CONFIG;
+	if (format && strcmp(format, "markdown") != 0 && strcmp(format, "man") != 0)
+		return complain_usage(
+			"--help-config=%s: expected markdown, man or nothing", format);
+	arguments->action = ACTION_HELP_CONFIG;
+	arguments->format = format;
 	return 0;
 }
 
@@ -226,7 +228,9 @@ static int run_action(const struct arguments *arguments, const struct configurat
 {
 	switch (arguments->action) {
 	case ACTION_TEST:
-		printf("%s: ok\n", configuration->root->file);
+		if (configuration_rehearse(configuration) < 0)
+			return EXIT_FAILURE;
+		printf("%s: ok\n", configuration->path[0] ? configuration->path : "quick start");
 		return EXIT_SUCCESS;
 	case ACTION_PRINT:
 		configuration_print(configuration, stdout);
@@ -235,7 +239,6 @@ static int run_action(const struct arguments *arguments, const struct configurat
 		return supervisor_run(configuration, &arguments->options);
 	case ACTION_HELP:
 	case ACTION_HELP_CONFIG:
-	case ACTION_HELP_MARKDOWN:
 	case ACTION_VERSION:
 		break;
 	}
@@ -288,10 +291,7 @@ static int act(const struct arguments *arguments)
 	case ACTION_HELP:
 		return print_help();
 	case ACTION_HELP_CONFIG:
-		configuration_print_help(stdout);
-		return EXIT_SUCCESS;
-	case ACTION_HELP_MARKDOWN:
-		configuration_print_markdown(stdout);
+		configuration_print_help(arguments->format, stdout);
 		return EXIT_SUCCESS;
 	case ACTION_VERSION:
 		return print_version();

@@ -1,13 +1,13 @@
-/* The tree of parsed settings: building it, completing it with fallbacks, looking values up.
+/* The tree of parsed settings: building it, adding the defaults, looking values up.
  *
  * Names are compared as strings: a configuration is read when a worker starts, never while it
- * serves, so a lookup may take its time.  A lookup of a name that stands in no table, or by the
- * wrong type, is a mistake of the program and asserted; what a file says was checked before.  A
- * section owns its children and values; section_free() of the root frees everything. */
+ * serves, so lookups need not be fast.  A lookup of a name that is in no table, or by the wrong
+ * type, is a mistake of the program and asserted; the file was checked before. */
 #include "base/settings.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,20 +21,32 @@ static struct setting_value *value_of(struct list_node *node)
 	return container_of(node, struct setting_value, node);
 }
 
-static const struct setting *find_in_table(const struct setting *table, const char *name)
+const struct setting *section_next_setting(
+	const struct section *section, struct setting_cursor *cursor)
 {
-	for (; table && table->name; table++) {
-		if (strcmp(table->name, name) == 0)
-			return table;
+	for (; cursor->table < SECTION_TABLE_COUNT; cursor->table++, cursor->row = 0) {
+		const struct setting *table = section->tables[cursor->table];
+
+		while (table && table[cursor->row].name) {
+			const struct setting *setting = &table[cursor->row++];
+
+			if (setting->where == 0 || (setting->where & section->kind))
+				return setting;
+		}
 	}
 	return NULL;
 }
 
 const struct setting *section_find_setting(const struct section *section, const char *name)
 {
-	const struct setting *setting = find_in_table(section->table, name);
+	struct setting_cursor cursor = { 0 };
+	const struct setting *setting;
 
-	return setting ? setting : find_in_table(section->extension, name);
+	while ((setting = section_next_setting(section, &cursor))) {
+		if (strcmp(setting->name, name) == 0)
+			break;
+	}
+	return setting;
 }
 
 struct setting_value *section_find_value(const struct section *section, const char *name)
@@ -48,22 +60,9 @@ struct setting_value *section_find_value(const struct section *section, const ch
 
 /* --- lookups ------------------------------------------------------------------------------ */
 
-static const struct setting_value *find_written(const struct section *section, const char *name)
+static bool is_inherited(const struct section *section, const struct setting *setting)
 {
-	const struct setting_value *value = section_find_value(section, name);
-
-	return value && value->line > 0 ? value : NULL;
-}
-
-/* NULL only for an inherited setting that nobody wrote and that has no fallback. */
-static const struct setting_value *find_effective(
-	const struct section *section, const struct setting *setting)
-{
-	const struct setting_value *value = find_written(section, setting->name);
-
-	for (const struct section *outer = section->parent; !value && outer; outer = outer->parent)
-		value = setting->inherited ? find_written(outer, setting->name) : NULL;
-	return value ? value : section_find_value(section, setting->name);
+	return section->parent && section_find_setting(section->parent, setting->name) == setting;
 }
 
 static const struct setting_value *look_up(const struct section *section, const char *name)
@@ -72,8 +71,12 @@ static const struct setting_value *look_up(const struct section *section, const 
 	const struct setting_value *value;
 
 	assert(setting);
-	value = find_effective(section, setting);
-	assert(value || setting->inherited);
+	value = section_find_value(section, name);
+	while (!value && is_inherited(section, setting)) {
+		section = section->parent;
+		value = section_find_value(section, name);
+	}
+	assert(value || !setting->fallback);
 	return value;
 }
 
@@ -138,17 +141,19 @@ const struct section *section_child(const struct section *section, const char *n
 	return NULL;
 }
 
-void section_where(
-	const struct section *section, const char *name, const char **file, unsigned *line)
-{
-	const struct setting *setting = section_find_setting(section, name);
-	const struct setting_value *value = setting ? find_effective(section, setting) : NULL;
-
-	*file = section->file;
-	*line = value && value->line > 0 ? value->line : section->line;
-}
-
 /* --- building ----------------------------------------------------------------------------- */
+
+static struct setting_value *new_value(const struct setting *setting, unsigned line)
+{
+	struct setting_value *value = calloc(1, sizeof(*value));
+
+	if (!value)
+		return NULL;
+	list_node_init(&value->node);
+	value->setting = setting;
+	value->place.line = line;
+	return value;
+}
 
 struct section *section_new(struct section *parent, const struct setting *setting,
 	const struct setting *table, const char *title)
@@ -161,18 +166,25 @@ struct section *section_new(struct section *parent, const struct setting *settin
 	list_init(&section->children);
 	list_init(&section->values);
 	section->setting = setting;
-	section->table = table;
-	section->title = title ? strdup(title) : NULL;
-	if (title && !section->title) {
-		free(section);
-		return NULL;
-	}
+	section->kind = parent ? setting->opens : UINT_MAX;
+	section->tables[0] = parent ? parent->tables[0] : table;
 	section->parent = parent;
-	if (parent) {
-		section->file = parent->file;
+	if (parent)
 		list_append(&parent->children, &section->node);
-	}
-	return section;
+	if (!title || section_add_title(section, text_of(title)) == 0)
+		return section;
+	section_free(section);
+	return NULL;
+}
+
+int section_add_title(struct section *section, struct text title)
+{
+	if (!section->titles)
+		section->titles = new_value(section->setting, 0);
+	if (!section->titles || setting_value_add_string(section->titles, title) < 0)
+		return -ENOMEM;
+	section->title = section->titles->strings[0];
+	return 0;
 }
 
 void section_free(struct section *section)
@@ -186,24 +198,22 @@ void section_free(struct section *section)
 	while ((node = list_first(&section->values)))
 		setting_value_free(value_of(node));
 	list_remove(&section->node);
-	free((char *)section->title);
+	if (section->titles)
+		setting_value_free(section->titles);
 	free(section);
 }
 
 struct setting_value *section_add_value(
 	struct section *section, const struct setting *setting, unsigned line)
 {
-	struct setting_value *value = calloc(1, sizeof(*value));
+	struct setting_value *value = new_value(setting, line);
 
-	if (!value)
-		return NULL;
-	value->setting = setting;
-	value->line = line;
-	list_append(&section->values, &value->node);
+	if (value)
+		list_append(&section->values, &value->node);
 	return value;
 }
 
-/* A fallback in a table is written as in a file, but for escapes: it has none. */
+/* A default in a table is written as in a file, but without escapes. */
 static struct text next_fallback_string(struct text *rest)
 {
 	struct text string = text_first(*rest, text_find(*rest, ','));
@@ -215,97 +225,68 @@ static struct text next_fallback_string(struct text *rest)
 	return string;
 }
 
-static int add_fallback_strings(struct setting_value *value, struct text fallback)
+static int add_fallback(struct section *section, const struct setting *setting)
 {
-	if (value->setting->type != SETTING_STRINGS)
-		return setting_value_add_string(value, next_fallback_string(&fallback));
-	if (fallback.length >= 2 && fallback.bytes[0] == '{')
-		fallback = text_trim(text_first(text_from(fallback, 1), fallback.length - 2));
-	while (fallback.length > 0) {
-		int r = setting_value_add_string(value, next_fallback_string(&fallback));
+	struct setting_value *value = section_add_value(section, setting, 0);
+	struct text rest = text_of(setting->fallback);
+	bool is_list = setting->type == SETTING_STRINGS;
+	const char *what;
+	size_t wrong;
+
+	if (!value)
+		return -ENOMEM;
+	if (is_list && rest.length >= 2 && rest.bytes[0] == '{')
+		rest = text_trim(text_first(text_from(rest, 1), rest.length - 2));
+	while (rest.length > 0 && (is_list || value->count == 0)) {
+		int r = setting_value_add_string(value, next_fallback_string(&rest));
 
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-static int add_fallback(struct section *section, const struct setting *setting)
-{
-	char memory[128];
-	struct buffer wrong;
-	struct setting_value *value = section_add_value(section, setting, 0);
-	int r;
-
-	if (!value)
-		return -ENOMEM;
-	r = add_fallback_strings(value, text_of(setting->fallback));
-	if (r < 0)
-		return r;
-	buffer_init(&wrong, memory, sizeof(memory));
-	r = setting_value_parse(value, &wrong);
-	assert(r == 0);
+	what = setting_value_parse(value, &wrong);
+	assert(!what);
 	return 0;
 }
 
 static int complete_setting(struct section *section, const struct setting *setting)
 {
 	if (setting->type == SETTING_SECTION) {
-		if (setting->titled || section_child(section, setting->name, 0))
+		if (setting->titles > 0 || section_child(section, setting->name, 0))
 			return 0;
-		return section_new(section, setting, setting->children, NULL) ? 0 : -ENOMEM;
+		return section_new(section, setting, NULL, NULL) ? 0 : -ENOMEM;
 	}
-	if (!setting->fallback || section_find_value(section, setting->name))
+	if (!setting->fallback || is_inherited(section, setting) ||
+		section_find_value(section, setting->name))
 		return 0;
 	return add_fallback(section, setting);
 }
 
-static int complete_table(struct section *section, const struct setting *table)
-{
-	for (; table && table->name; table++) {
-		int r = complete_setting(section, table);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 int section_complete(struct section *section)
 {
-	int r = complete_table(section, section->table);
+	struct setting_cursor cursor = { 0 };
+	const struct setting *setting;
+	int r = 0;
 
-	if (r == 0)
-		r = complete_table(section, section->extension);
-	if (r < 0)
-		return r;
+	while (r == 0 && (setting = section_next_setting(section, &cursor)))
+		r = complete_setting(section, setting);
 	list_for_each (node, &section->children) {
-		r = section_complete(section_of(node));
 		if (r < 0)
-			return r;
+			break;
+		r = section_complete(section_of(node));
 	}
-	return 0;
-}
-
-/* An inherited setting in the table of a section that only hands it down is never missing there:
- * whether it is needed is for those who inherit it to say. */
-static bool is_missing(const struct section *section, const struct setting *setting)
-{
-	if (setting->type == SETTING_SECTION || find_effective(section, setting))
-		return false;
-	return !setting->inherited || find_in_table(section->extension, setting->name) == setting;
+	return r;
 }
 
 const struct setting *section_find_missing(const struct section *section)
 {
-	const struct setting *const tables[] = { section->table, section->extension };
+	struct setting_cursor cursor = { 0 };
+	const struct setting *setting;
 
-	for (size_t i = 0; i < 2; i++) {
-		for (const struct setting *setting = tables[i]; setting && setting->name;
-			setting++) {
-			if (is_missing(section, setting))
-				return setting;
-		}
+	while ((setting = section_next_setting(section, &cursor))) {
+		bool is_innermost = setting->where < 2 * (uint64_t)section->kind;
+
+		if (setting->required && is_innermost && !look_up(section, setting->name))
+			break;
 	}
-	return NULL;
+	return setting;
 }

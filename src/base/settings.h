@@ -1,76 +1,103 @@
-/* Settings: the words of the configuration, described once in tables, and their parsed values.
+/* Settings: the words of the configuration, described once as rows of tables, and their values.
  *
- * From the tables come the parser's options, the error messages, --help-config and
- * docs/configuration.md.  Endpoints bring tables of their own (struct endpoint, settings). */
+ * The reader, the checks, the error messages, -T, --help-config, docs/configuration.md and the
+ * manual page are all made from these rows.  Endpoints bring tables of their own (struct endpoint).
+ */
 #ifndef RINGLET_BASE_SETTINGS_H
 #define RINGLET_BASE_SETTINGS_H
 
-#include "base/buffer.h"
+#include <stdio.h>
+
 #include "base/list.h"
+#include "base/text.h"
 
 enum setting_type {
-	SETTING_YES_NO,   /* yes, no */
-	SETTING_NUMBER,   /* a whole number, decimal */
-	SETTING_SIZE,     /* bytes; K, M, G as powers of 1024: 16K */
-	SETTING_DURATION, /* ms, s, m, h, d: 10s; kept in ns */
-	SETTING_WORD,     /* one of `words` */
-	SETTING_STRING,
+	SETTING_YES_NO,    /* yes, no, on, off */
+	SETTING_NUMBER,    /* a whole number, decimal */
+	SETTING_SIZE,      /* bytes; K, M, G (or k, m, g) as powers of 1024: 16K */
+	SETTING_DURATION,  /* ms, s, m, h, d, w, y: 10s; kept in ns */
+	SETTING_WORD,      /* one of `words` */
+	SETTING_STRING,    /* any text */
 	SETTING_STRINGS,   /* {"a", "b"} */
-	SETTING_DIRECTORY, /* relative to the configuration file; its value is absolute and exists
-			    */
-	SETTING_FILE,      /* likewise, need not exist; one of `words` is no path ("-", "") */
-	SETTING_SECTION,   /* name { … } or, titled, name "title" { … } */
+	SETTING_DIRECTORY, /* relative to its file; the value is absolute, the directory exists */
+	SETTING_FILE,      /* relative to its file, need not exist; `words` are no paths */
+	SETTING_SECTION,   /* name { … } or name "title" { … } */
+	SETTING_INCLUDE,   /* include "pattern": not a value */
+};
+
+/* The kinds of sections, as bits.  A setting that may stand in several is inherited: the value of
+ * the innermost section that has one holds.  The order is outer before inner. */
+enum section_kind {
+	IN_SERVER = 1,
+	IN_LISTEN = 2,
+	IN_LIMITS = 4,
+	IN_CACHE = 8,
+	IN_TIMEOUTS = 16,
+	IN_SITE = 32,
+	IN_LOCATION = 64,
+	IN_ANY = 127,
 };
 
 struct setting {
 	const char *name;
 	enum setting_type type;
-	const char
-		*fallback; /* as it would be written; NULL: required, or inherited if `inherited` */
-	const char *help;  /* one or two sentences */
-	const char *const *words; /* SETTING_WORD, SETTING_STRINGS, SETTING_FILE: NULL-terminated */
-	uint64_t minimum, maximum;      /* numbers, sizes, durations (ns); maximum 0: no bound */
-	const struct setting *children; /* SETTING_SECTION: ends with a NULL name */
-	bool titled;                    /* SETTING_SECTION: has a title and may be repeated */
-	bool made;      /* SETTING_DIRECTORY: its user makes it if only its last part is missing */
-	bool inherited; /* may also stand in an enclosing section, whose value then holds */
+	unsigned where;       /* section_kind bits; 0: in every section that has the table */
+	const char *fallback; /* the default, as it would be written; NULL: none */
+	const char *help;     /* what it does, and when one changes it */
 
-	/* SETTING_STRING, SETTING_STRINGS: what is wrong, and *wrong the string that is; NULL:
-	 * nothing.  `expected` then says what is right. */
+	const char *const *words;  /* WORD, STRINGS, FILE: NULL-terminated */
+	uint64_t minimum, maximum; /* numbers, sizes, durations (ns); maximum 0: no bound */
+	unsigned opens;            /* SECTION: the kind of the section */
+	unsigned titles;           /* SECTION: how many titles it may have; 0: untitled, once */
+	bool bodiless;             /* SECTION: the braces may be left out */
+	bool required;             /* must have a value in the innermost section of `where` */
+	bool made; /* DIRECTORY: its user makes it if only its last part is missing */
+
+	/* STRING, STRINGS: what is wrong with string number *wrong; NULL: nothing.  `expected`
+	 * then says what is right. */
 	const char *(*check)(const char *const *strings, size_t count, size_t *wrong);
 	const char *expected;
 };
 
-/* A parsed section: the root of a file, or one `site "…" { }`.  It owns its children, its values
- * and its title; tables and the file's name are somebody else's. */
-struct section {
-	struct list_node node; /* in its parent's children, in the order of the file */
-	struct section *parent;
-	const struct setting *setting; /* of kind SETTING_SECTION; NULL for the root */
-	const struct setting *table;   /* what may stand in it */
-	const struct setting
-		*extension; /* a second table, an endpoint's in its location; or NULL */
-	const char *title;  /* NULL if untitled */
-	const char *file;
-	unsigned line; /* 0: not written */
-	struct list children;
-	struct list values;
+struct source; /* the text of a file: server/configuration_load.h */
+
+struct setting_place {
+	const struct source *source;
+	unsigned line, column; /* from 1; line 0: not written, a default */
 };
 
 /* The value of one setting in one section. */
 struct setting_value {
 	struct list_node node; /* in its section's values, in the order of the file */
 	const struct setting *setting;
-	unsigned line;   /* 0: not written, the fallback */
-	uint64_t number; /* yes/no, number, size, duration in ns, the index of a word,
-			    whether a file is one of the words */
-	char **strings;  /* as written, without quotes */
-	size_t count;    /* 1 but for SETTING_STRINGS */
+	struct setting_place place;   /* of its name */
+	uint64_t number;              /* yes/no, number, size, duration in ns, the index of a word,
+					 whether a file is one of the words */
+	char **strings;               /* decoded; NULL-terminated */
+	struct setting_place *places; /* of each string */
+	size_t count;                 /* 1 but for SETTING_STRINGS */
+	bool broken;                  /* the reader has complained already */
 };
 
-/* The value of a setting: from the section, else (if inherited) from the nearest enclosing one,
- * else its fallback.  The name must stand in the section's tables and have that type.  NULL is
- * returned only in a section that hands an inherited setting down, when nobody wrote it. */
+enum { SECTION_TABLE_COUNT = 3 };
+
+/* A section of the file.  It owns its children, values and titles; the tables are static. */
+struct section {
+	struct list_node node; /* in its parent's children, in the order of the file */
+	struct section *parent;
+	const struct setting *setting; /* NULL for the root */
+	unsigned kind;                 /* which rows of the tables may stand in it */
+	const struct setting *tables[SECTION_TABLE_COUNT]; /* own, and the endpoints'; or NULL */
+	struct setting_value *titles;                      /* NULL if untitled */
+	const char *title;                                 /* the first one, or NULL */
+	struct setting_place place;
+	struct list children;
+	struct list values;
+};
+
+/* The value of a setting: from this section, else (if inherited) from the nearest one around it,
+ * else its default.  The name must stand in the section's tables and have that type.  NULL is
+ * returned only for a setting without default that was not written. */
 bool section_yes(const struct section *section, const char *name);
 uint64_t section_number(const struct section *section, const char *name); /* also size, duration */
 const char *section_string(const struct section *section, const char *name); /* all but STRINGS */
@@ -81,42 +108,48 @@ const char *const *section_strings(const struct section *section, const char *na
 /* Index of a SETTING_WORD's value in its `words`. */
 unsigned section_word(const struct section *section, const char *name);
 
-/* For the checks of SETTING_STRINGS: does the string at `index` stand before it, too? */
+/* For the checks of SETTING_STRINGS: does the string at `index` also stand before it? */
 bool setting_repeats(const char *const *strings, size_t index);
 
-/* The n-th child section of that name, or NULL when there are no more.  An untitled section always
- * has its one child, with every value at its fallback if it was not written. */
+/* The n-th child section of that name, or NULL.  After section_complete() an untitled section
+ * always has its one child. */
 const struct section *section_child(const struct section *section, const char *name, size_t index);
 
-/* Where a value was written: for messages that come after parsing.  *file and *line are the
- * section's own when the value is a fallback. */
-void section_where(
-	const struct section *section, const char *name, const char **file, unsigned *line);
+/* --- building a tree: for the reader of configurations and for tests ----------------------- */
 
-/* --- building a tree: for the loader of configurations and for tests ----------------------- */
-
-/* NULL: out of memory.  The title is copied; `parent` may be NULL. */
+/* NULL: out of memory.  A section with a parent takes its kind from `setting` and the first table
+ * from its parent; one without has `table`, of which every row may stand in it. */
 struct section *section_new(struct section *parent, const struct setting *setting,
 	const struct setting *table, const char *title);
 
 /* With its children and values; it leaves its parent.  NULL is allowed. */
 void section_free(struct section *section);
 
-/* What the section's tables say about a name, or NULL. */
+/* Another title, copied: 0 or -ENOMEM. */
+int section_add_title(struct section *section, struct text title);
+
+/* Steps through the rows that may stand in the section; NULL at the end. */
+struct setting_cursor {
+	size_t table, row;
+};
+const struct setting *section_next_setting(
+	const struct section *section, struct setting_cursor *cursor);
+
+/* The row of that name, or NULL. */
 const struct setting *section_find_setting(const struct section *section, const char *name);
 
-/* What was written in this very section, or its fallback; NULL when there is neither. */
+/* The value in this very section, or NULL. */
 struct setting_value *section_find_value(const struct section *section, const char *name);
 
 /* A value without strings yet; NULL: out of memory. */
 struct setting_value *section_add_value(
 	struct section *section, const struct setting *setting, unsigned line);
 
-/* Gives every setting of the tables that was not written its fallback, and every untitled section
- * its child, all the way down.  0 or -ENOMEM.  Lookups need a completed tree. */
+/* Adds the default of every setting that was not written (of an inherited one in the outermost
+ * section that may have it), and every untitled section, all the way down.  0 or -ENOMEM. */
 int section_complete(struct section *section);
 
-/* The first setting that has no value and needs one, or NULL. */
+/* The first required setting without a value, or NULL. */
 const struct setting *section_find_missing(const struct section *section);
 
 /* --- one value: base/setting_value.c ------------------------------------------------------- */
@@ -125,15 +158,23 @@ const struct setting *section_find_missing(const struct section *section);
 int setting_value_add_string(struct setting_value *value, struct text string);
 void setting_value_free(struct setting_value *value);
 
-/* From the strings to the number: 0, or -EINVAL with "what is wrong, what is expected" appended to
- * `wrong`. */
-int setting_value_parse(struct setting_value *value, struct buffer *wrong);
+/* From the strings to the number: NULL, or what is wrong with string number *wrong. */
+const char *setting_value_parse(struct setting_value *value, size_t *wrong);
 
 /* The value as a configuration file would have it: 16K, "a b", {"x", "y"}. */
-void setting_value_append(const struct setting_value *value, struct buffer *buffer);
-void setting_append_quoted(struct buffer *buffer, struct text string);
+void setting_value_print(const struct setting_value *value, FILE *file);
+void setting_print_quoted(struct text string, FILE *file);
 
-/* What may be written for a setting: "yes or no", "a time with ms, s, m, h or d, 1s to 1d". */
-void setting_append_expected(const struct setting *setting, struct buffer *buffer);
+/* What may be written for a setting: "yes or no", "a time with ms, s … as in 10s, from 1s to 1d".
+ */
+void setting_print_expected(const struct setting *setting, FILE *file);
+
+/* The word that is most like `word`, if a slip of the keyboard may have made the one from the
+ * other; NULL otherwise.  `words` is NULL-terminated. */
+const char *setting_nearest(const char *const *words, const char *word);
+
+/* The length of the invisible character that the text begins with (a control byte, a byte order
+ * mark, a space of no width, a mark of writing direction …), with its code point; 0: none. */
+size_t setting_invisible(struct text text, unsigned *code_point);
 
 #endif

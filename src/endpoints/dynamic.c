@@ -83,6 +83,7 @@ const struct endpoint dynamic_endpoint = {
 	.name = "dynamic",
 	.summary = "Files beneath the root, read asynchronously and passed through filters.",
 	.settings = file_site_dynamic_settings,
+	.shared_settings = file_site_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.open = open_dynamic,

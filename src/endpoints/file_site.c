@@ -84,87 +84,91 @@ struct file_request {
 
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 
-/* The tables differ in their first setting, for which the rest stands here. */
-#define SHARED_SETTINGS                                                                            \
-	{                                                                                          \
-		.name = "root",                                                                    \
-		.type = SETTING_DIRECTORY,                                                         \
-		.help = "The directory whose files are served; relative to the "                   \
-			"configuration file. Links in it may lead to whatever is "                 \
-			"inside, never outside.",                                                  \
-		.inherited = true,                                                                 \
-	},                                                                                         \
-		{                                                                                  \
-			.name = "index",                                                           \
-			.type = SETTING_STRINGS,                                                   \
-			.fallback = "{\"index.html\"}",                                            \
-			.help = "Names of the files that stand for their directory; the "          \
-				"first that can be sent is.",                                      \
-			.inherited = true,                                                         \
-		},                                                                                 \
-		{                                                                                  \
-			.name = "try",                                                             \
-			.type = SETTING_STRINGS,                                                   \
-			.fallback = "{}",                                                          \
-			.check = fallback_check_paths,                                             \
-			.expected = "paths as in {\"/app.html\"}",                                 \
-			.help = "Files beneath the root that are sent where there is "             \
-				"none for the path, tried in this order.",                         \
-			.inherited = true,                                                         \
-		},                                                                                 \
-		{                                                                                  \
-			.name = "error_page",                                                      \
-			.type = SETTING_STRINGS,                                                   \
-			.fallback = "{}",                                                          \
-			.check = fallback_check_pages,                                             \
-			.expected = "a status and a path as in {\"404 /404.html\"}",               \
-			.help = "Files beneath the root that are the body of an error; "           \
-				"the status stays. Without the file the body is plain.",           \
-			.inherited = true,                                                         \
-		},                                                                                 \
-		{                                                                                  \
-			.name = "dot_files",                                                       \
-			.type = SETTING_YES_NO,                                                    \
-			.fallback = "no",                                                          \
-			.help = "Are files served whose name, or a directory's on the "            \
-				"way, begins with a dot?  no: 404, but for "                       \
-				"/.well-known/.",                                                  \
-			.inherited = true,                                                         \
-		},                                                                                 \
-		{                                                                                  \
-			.name = "autoindex",                                                       \
-			.type = SETTING_YES_NO,                                                    \
-			.fallback = "no",                                                          \
-			.help = "Is a directory without an index file listed, by name, "           \
-				"size and time?  no: 403.",                                        \
-			.inherited = true,                                                         \
-		},                                                                                 \
-		{                                                                                  \
-			.name = "etag",                                                            \
-			.type = SETTING_WORD,                                                      \
-			.fallback = "auto",                                                        \
-			.words = etag_words,                                                       \
-			.check = etag_check,                                                       \
-			.help = "Which entity tags files get. auto: a hash of the content for "    \
-				"files that the cache may hold in memory; for longer ones the "    \
-				"tag in FILE.etag beside the file, if there is one, else a hash "  \
-				"of their times, inode and length. content: a hash of the "        \
-				"content for all, computed once per version of a file, so that "   \
-				"servers agree about copies of it. time: the time of "             \
-				"modification and the length; right only where every change of "   \
-				"a file changes one of them. no: none. A time of modification "    \
-				"that tools write into every file (1970, 1980-01-01 and the "      \
-				"like) gives neither a tag nor Last-Modified.",                    \
-			.inherited = true,                                                         \
-		},                                                                                 \
-	{                                                                                          \
-		.name = "charset", .type = SETTING_STRING, .fallback = "\"utf-8\"",                \
-		.check = media_type_check_charset,                                                 \
-		.expected = "the name of a character encoding as \"utf-8\", or \"\"",              \
-		.help = "What the media type of a text file says its characters are; "             \
-			"\"\": nothing.",                                                          \
-		.inherited = true,                                                                 \
-	}
+/* What a location with files has, and its site, where it holds for all of these. */
+const struct setting file_site_settings[] = {
+	{
+		.name = "root",
+		.type = SETTING_DIRECTORY,
+		.where = IN_SITE | IN_LOCATION,
+		.required = true,
+		.help = "The directory whose files are served; relative to the file it stands in.  "
+			"Links in it may lead to whatever is inside, never outside.  If it is a "
+			"symbolic link itself, it is looked up again every second, so that a "
+			"switched link needs no signal.",
+	},
+	{
+		.name = "index",
+		.type = SETTING_STRINGS,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "{\"index.html\"}",
+		.help = "Names of the files that stand for their directory, tried in this order.",
+	},
+	{
+		.name = "try",
+		.type = SETTING_STRINGS,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "{}",
+		.check = fallback_check_paths,
+		.expected = "paths as in {\"/app.html\"}",
+		.help = "Files beneath the root that are sent where there is none for the path, "
+			"tried in this order.",
+	},
+	{
+		.name = "error_page",
+		.type = SETTING_STRINGS,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "{}",
+		.check = fallback_check_pages,
+		.expected = "a status and a path as in {\"404 /404.html\"}",
+		.help = "Files beneath the root that are the body of an error, also of a method or "
+			"client that is refused there; the status stays. Without the file the body "
+			"is plain.",
+	},
+	{
+		.name = "dot_files",
+		.type = SETTING_YES_NO,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "no",
+		.help = "Are files served whose name, or a directory's on the way, begins with a "
+			"dot?  no: 404, but for /.well-known/.",
+	},
+	{
+		.name = "autoindex",
+		.type = SETTING_YES_NO,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "no",
+		.help = "Is a directory without an index file listed, by name, size and time?  no: "
+			"403.",
+	},
+	{
+		.name = "etag",
+		.type = SETTING_WORD,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "auto",
+		.words = etag_words,
+		.check = etag_check,
+		.help = "Which entity tags files get.  auto: a hash of the content for files that "
+			"the cache may hold in memory; for longer ones the tag in FILE.etag beside "
+			"the file, if there is one, else a hash of their times, inode and length.  "
+			"content: a hash of the content for all, computed once per version of a "
+			"file, so that servers agree about copies of it.  time: the time of "
+			"modification and the length; right only where every change of a file "
+			"changes one of them.  no: none.  A time of modification that tools write "
+			"into every file (1970, 1980-01-01 and the like) gives neither a tag nor "
+			"Last-Modified.",
+	},
+	{
+		.name = "charset",
+		.type = SETTING_STRING,
+		.where = IN_SITE | IN_LOCATION,
+		.fallback = "\"utf-8\"",
+		.check = media_type_check_charset,
+		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
+		.help = "What the media type of a text file says its characters are; \"\": "
+			"nothing.",
+	},
+	{ 0 },
+};
 
 const struct setting file_site_static_settings[] = {
 	{
@@ -178,7 +182,6 @@ const struct setting file_site_static_settings[] = {
 			"the "
 			"file; of those that a client likes equally, the first.",
 	},
-	SHARED_SETTINGS,
 	{ 0 },
 };
 
@@ -192,7 +195,6 @@ const struct setting file_site_dynamic_settings[] = {
 		.help = "What the files pass through, the first one first: ssi carries out the "
 			"directives in HTML, identity changes nothing.",
 	},
-	SHARED_SETTINGS,
 	{ 0 },
 };
 

@@ -9,7 +9,8 @@
 #include "endpoints/file_answer.h"
 #include "http/endpoint.h"
 
-/* The settings of such a location, with `precompressed` or with `filters`; end with a NULL name. */
+/* The settings of such a location: the shared ones, and those of either endpoint. */
+extern const struct setting file_site_settings[];
 extern const struct setting file_site_static_settings[];
 extern const struct setting file_site_dynamic_settings[];
 

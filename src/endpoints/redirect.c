@@ -95,6 +95,7 @@ static const struct setting redirect_settings[] = {
 	{
 		.name = "redirect",
 		.type = SETTING_STRING,
+		.required = true,
 		.check = check_target,
 		.expected = "\"/path/\" or \"https://host/path/\"",
 		.help = "Where the location's paths are now; the rest of the path and the query "

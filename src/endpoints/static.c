@@ -41,6 +41,7 @@ const struct endpoint static_endpoint = {
 	.name = "static",
 	.summary = "Files beneath the root, sent by zero copy.",
 	.settings = file_site_static_settings,
+	.shared_settings = file_site_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.sends_files = true,

@@ -72,6 +72,7 @@ static const struct setting settings[] = {
 	{
 		.name = "directory",
 		.type = SETTING_DIRECTORY,
+		.required = true,
 		.made = true,
 		.help = "Where the value is kept; locations with the same directory share it.  If "
 			"only the last part of the path is missing, workers make the directory, "

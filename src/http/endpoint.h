@@ -7,13 +7,15 @@
 #include "http/exchange.h"
 
 struct endpoint {
-	const char *name;               /* as in `endpoint = "static"` */
-	const char *summary;            /* one line, for the documentation */
-	const struct setting *settings; /* its own keys in a location; NULL: none */
-	unsigned methods;               /* METHOD_BIT()s it handles; others are 405 */
-	bool sub_paths;                 /* does "/ping" also answer "/ping/x"? */
-	bool sends_files;               /* as files where the wire can, hence not compressed */
-	bool local; /* for clients of this machine alone, unless `allow` names others */
+	const char *name;                      /* as in `endpoint = "static"` */
+	const char *summary;                   /* one line, for the documentation */
+	const struct setting *settings;        /* its own, in its locations; NULL: none */
+	const struct setting *shared_settings; /* a table that other endpoints have too; its rows
+						  may stand in a site; NULL: none */
+	unsigned methods;                      /* METHOD_BIT()s it handles; others are 405 */
+	bool sub_paths;                        /* does "/ping" also answer "/ping/x"? */
+	bool sends_files; /* as files where the wire can, hence not compressed */
+	bool local;       /* for clients of this machine alone, unless `allow` names others */
 
 	/* Once per location and worker, before any request; may block.  *state is passed to the
 	 * others. 0 or a negative errno that was logged.  NULL: no state. */

@@ -41,7 +41,8 @@ static int parse_port(in_port_t *port, struct text digits, const char **expected
 	return 0;
 }
 
-static int parse_host(struct address *address, struct text host, in_port_t port)
+static int parse_host(
+	struct address *address, struct text host, in_port_t port, const char **expected)
 {
 	struct sockaddr_in *ipv4 = (struct sockaddr_in *)&address->storage;
 	struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&address->storage;
@@ -51,6 +52,8 @@ static int parse_host(struct address *address, struct text host, in_port_t port)
 
 	if (bracketed)
 		host = text_from(text_first(host, host.length - 1), 1);
+	else if (host.length == 0 || text_equal(host, text_literal("*")))
+		return parse_host(address, text_literal("[::]"), port, expected);
 	if (host.length == 0 || host.length >= sizeof(string))
 		return -EINVAL;
 	memcpy(string, host.bytes, host.length);
@@ -60,13 +63,17 @@ static int parse_host(struct address *address, struct text host, in_port_t port)
 		address->size = sizeof(*ipv4);
 		return 0;
 	}
-	if (bracketed && inet_pton(AF_INET6, string, &ipv6->sin6_addr) == 1) {
-		ipv6->sin6_family = AF_INET6;
-		ipv6->sin6_port = port;
-		address->size = sizeof(*ipv6);
-		return 0;
+	if (!bracketed || inet_pton(AF_INET6, string, &ipv6->sin6_addr) != 1)
+		return -EINVAL;
+	if (IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr)) {
+		*expected = "the IPv4 address itself, as in \"127.0.0.1:8080\"";
+		return -EINVAL;
 	}
-	return -EINVAL;
+	ipv6->sin6_family = AF_INET6;
+	ipv6->sin6_port = port;
+	address->size = sizeof(*ipv6);
+	address->dual = IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr);
+	return 0;
 }
 
 static int parse_internet(struct address *address, struct text name, const char **expected)
@@ -75,18 +82,14 @@ static int parse_internet(struct address *address, struct text name, const char 
 	in_port_t port;
 	int r;
 
+	*expected = "\"127.0.0.1:8080\", \"[::1]:8080\", \":8080\", \"localhost:8080\" or "
+		    "\"unix:path\"";
 	while (colon > 0 && name.bytes[colon - 1] != ':')
 		colon--;
-	if (colon > 0) {
-		r = parse_port(&port, text_from(name, colon), expected);
-		if (r < 0)
-			return r;
-		r = parse_host(address, text_first(name, colon - 1), port);
-		if (r == 0)
-			return 0;
-	}
-	*expected = "\"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:path\"";
-	return -EINVAL;
+	if (colon == 0)
+		return -EINVAL;
+	r = parse_port(&port, text_from(name, colon), expected);
+	return r < 0 ? r : parse_host(address, text_first(name, colon - 1), port, expected);
 }
 
 int address_parse(struct address *address, struct text name, const char **expected)
@@ -108,6 +111,51 @@ int address_parse(struct address *address, struct text name, const char **expect
 	memcpy(parsed.name, name.bytes, name.length);
 	*address = parsed;
 	return 0;
+}
+
+int address_parse_all(struct address *addresses, struct text name, const char **expected)
+{
+	static const char *const loopbacks[] = { "127.0.0.1", "[::1]" };
+	struct text prefix = text_literal("localhost:");
+	int r = 0;
+
+	if (!text_starts_with(name, prefix)) {
+		r = address_parse(addresses, name, expected);
+		return r < 0 ? r : 1;
+	}
+	for (size_t i = 0; r == 0 && i < ADDRESSES_MAX; i++) {
+		char memory[ADDRESS_NAME_LENGTH_MAX];
+		struct buffer loopback;
+
+		buffer_init(&loopback, memory, sizeof(memory));
+		buffer_append_string(&loopback, loopbacks[i]);
+		buffer_append(&loopback, text_from(name, prefix.length - 1));
+		r = address_parse(&addresses[i], buffer_text(&loopback), expected);
+	}
+	return r < 0 ? r : ADDRESSES_MAX;
+}
+
+static bool is_any(const struct sockaddr_storage *storage)
+{
+	if (storage->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)storage)->sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)storage)->sin6_addr);
+}
+
+bool address_overlaps(const struct address *a, const struct address *b)
+{
+	bool is_same_family = a->storage.ss_family == b->storage.ss_family;
+	bool is_same = is_same_family && a->size == b->size &&
+		       memcmp(&a->storage, &b->storage, a->size) == 0;
+
+	if (a->storage.ss_family == AF_UNIX || b->storage.ss_family == AF_UNIX)
+		return is_same;
+	if (address_port(&a->storage) == 0 ||
+		address_port(&a->storage) != address_port(&b->storage))
+		return false;
+	if (!is_same_family)
+		return a->dual || b->dual;
+	return is_same || is_any(&a->storage) || is_any(&b->storage);
 }
 
 void address_append(struct buffer *buffer, const struct sockaddr_storage *storage)

@@ -12,26 +12,25 @@
 
 #include "base/owned.h"
 
-static int set_option(int fd, int level, int option)
+static int set_option(int fd, int level, int option, int value)
 {
-	int yes = 1;
-
-	return setsockopt(fd, level, option, &yes, sizeof(yes)) < 0 ? -errno : 0;
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int set_options(int fd, int family, bool reuse_port)
+static int set_options(int fd, const struct address *address, bool reuse_port)
 {
+	int family = address->storage.ss_family;
 	int r;
 
 	if (family == AF_UNIX)
 		return 0;
-	r = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+	r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r == 0 && reuse_port)
-		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
+		r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r == 0 && family == AF_INET6)
-		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
 	if (r == 0)
-		r = set_option(fd, IPPROTO_TCP, TCP_NODELAY); /* inherited by what is accepted */
+		r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by what is accepted */
 	return r;
 }
 
@@ -49,7 +48,7 @@ static int bind_socket(const struct address *address, bool reuse_port)
 
 	if (fd < 0)
 		return fd;
-	r = set_options(fd, address->storage.ss_family, reuse_port);
+	r = set_options(fd, address, reuse_port);
 	if (r < 0)
 		return r;
 	if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0)

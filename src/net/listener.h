@@ -9,9 +9,9 @@
 #include "net/address.h"
 #include "proactor/proactor.h"
 
-/* Binds and listens: non-blocking, close-on-exec, TCP_NODELAY, SO_REUSEADDR, IPv6 only as IPv6;
- * SO_REUSEPORT as asked for.  The file of an AF_UNIX socket that nobody listens on any more is
- * replaced.  Returns the descriptor or a negative errno. */
+/* Binds and listens: non-blocking, close-on-exec, TCP_NODELAY, SO_REUSEADDR, IPv6 only as IPv6
+ * unless the address is dual; SO_REUSEPORT as asked for.  The file of an AF_UNIX socket that nobody
+ * listens on any more is replaced.  Returns the descriptor or a negative errno. */
 int listener_bind(const struct address *address, bool reuse_port, int backlog);
 
 /* Binds once without SO_REUSEPORT and lets go again: does anybody else hold the address?  0 or

@@ -1,6 +1,6 @@
 /* Loading a configuration: reading the file, then the steps of configuration_load.h.
  *
- * The configuration owns the tree and the names that the tree refers to. */
+ * The configuration owns the tree and the texts that the tree refers to. */
 #include "server/configuration.h"
 
 #include <assert.h>
@@ -9,94 +9,110 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/owned.h"
 #include "server/configuration_load.h"
 
-/* A file beyond this is no configuration but a mistake in the argument. */
-enum { CONFIGURATION_LENGTH_MAX = 4 << 20 };
+enum {
+	CONFIGURATION_LENGTH_MAX = 4 << 20, /* a longer file is a mistake in the argument */
+	MISTAKES_SHOWN_MAX = 20,
+	LINE_SHOWN_LENGTH_MAX = 200,
+};
 
-int configuration_complain(const char *file, unsigned line, const char *format, ...)
+/* --- complaints ---------------------------------------------------------------------------- */
+
+/* The line of the place, and below it a caret.  Bytes that a terminal may obey are masked. */
+static void print_excerpt(struct setting_place place)
 {
+	struct text line = { place.source->bytes, place.source->length };
+
+	for (unsigned i = 1; i < place.line; i++)
+		line = text_from(line, text_find(line, '\n') + 1);
+	line = text_first(line, text_find(line, '\n'));
+	if (line.length == 0 || line.length > LINE_SHOWN_LENGTH_MAX)
+		return;
+	for (size_t i = 0; i < line.length; i++) {
+		unsigned char byte = (unsigned char)line.bytes[i];
+
+		fputc((byte < ' ' && byte != '\t') || byte == 0x7f ? '?' : byte, stderr);
+	}
+	fputc('\n', stderr);
+	for (size_t i = 0; place.column > 1 && i < line.length; i++) {
+		if (((unsigned char)line.bytes[i] & 0xc0) == 0x80)
+			continue;
+		place.column--;
+		fputc(line.bytes[i] == '\t' ? '\t' : ' ', stderr);
+	}
+	fputs("^\n", stderr);
+}
+
+int configuration_complain(struct setting_place place, const char *format, ...)
+{
+	unsigned count = ++place.source->loading->mistake_count;
 	va_list arguments;
 
-	fprintf(stderr, "%s:%u: ", file, line);
+	if (count == MISTAKES_SHOWN_MAX + 1)
+		fprintf(stderr, "%s: there are more mistakes, which are not shown\n",
+			place.source->name);
+	if (count > MISTAKES_SHOWN_MAX)
+		return -EINVAL;
+	fprintf(stderr, "%s:%u:%u: ", place.source->name, place.line, place.column);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
+	print_excerpt(place);
 	return -EINVAL;
 }
 
-static int load_tree(struct section *root, const char *directory, char *bytes, size_t length)
+char *configuration_expected(const struct setting *setting)
 {
-	int r = configuration_outline(root, bytes, length);
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
 
-	if (r == 0)
-		r = configuration_read_values(root, bytes, length);
-	return r < 0 ? r : configuration_check(root, directory);
+	if (!file)
+		return NULL;
+	setting_print_expected(setting, file);
+	fclose(file);
+	return text;
 }
 
-int configuration_load_text(struct configuration **configuration, const char *path,
-	const char *file, const char *directory, char *bytes, size_t length)
-{
-	struct configuration *loaded = calloc(1, sizeof(*loaded));
-	struct section *root = section_new(NULL, NULL, settings_table, NULL);
-	int r = -ENOMEM;
+/* --- sources ------------------------------------------------------------------------------- */
 
-	if (loaded)
-		loaded->path = strdup(path);
-	if (loaded && loaded->path && root) {
-		loaded->root = root;
-		root->file = file ? file : loaded->path;
-		r = load_tree(root, directory, bytes, length);
+static void free_sources(struct source *source)
+{
+	while (source) {
+		struct source *next = source->next;
+
+		free(source->name);
+		free(source->directory);
+		free(source->bytes);
+		free(source);
+		source = next;
 	}
-	if (r < 0) {
-		section_free(root);
-		if (loaded)
-			free((char *)loaded->path);
-		free(loaded);
-		return r;
-	}
-	*configuration = loaded;
-	return 0;
 }
 
-int configuration_override(
-	struct configuration *configuration, const char *name, const char *string)
+struct source *source_new(struct loading *loading, const char *name, const char *directory,
+	const char *bytes, size_t length)
 {
-	struct section *root = (struct section *)configuration->root;
-	struct setting_value *replaced = section_find_value(root, name);
-	struct setting_value *value;
-	struct buffer wrong;
-	int r;
+	struct source *source = calloc(1, sizeof(*source));
 
-	buffer_init(&wrong, NULL, 0);
-	assert(replaced);
-	value = section_add_value(root, replaced->setting, root->line);
-	if (!value)
-		return -ENOMEM;
-	setting_value_free(replaced);
-	r = setting_value_add_string(value, text_of(string));
-	if (r < 0)
-		return r;
-	r = setting_value_parse(value, &wrong);
-	assert(r == 0);
-	return 0;
+	if (!source)
+		return NULL;
+	*source = (struct source){ .next = loading->sources, .loading = loading, .length = length };
+	loading->sources = source;
+	source->name = strdup(name);
+	source->directory = strdup(directory);
+	source->bytes = malloc(length + 1);
+	if (!source->name || !source->directory || !source->bytes)
+		return NULL;
+	memcpy(source->bytes, bytes, length);
+	return source;
 }
 
-void configuration_free(struct configuration *configuration)
-{
-	if (!configuration)
-		return;
-	section_free((struct section *)configuration->root);
-	free((char *)configuration->path);
-	free(configuration);
-}
-
-/* --- the file ------------------------------------------------------------------------------ */
-
-static int read_stream(char **bytes, size_t *length, FILE *file)
+static int read_bytes(char **bytes, size_t *length, FILE *file)
 {
 	auto_free char *memory = malloc(CONFIGURATION_LENGTH_MAX);
 
@@ -112,52 +128,149 @@ static int read_stream(char **bytes, size_t *length, FILE *file)
 	return 0;
 }
 
-static int read_file(char **bytes, size_t *length, const char *path)
-{
-	FILE *file = fopen(path, "re");
-	int r;
-
-	if (!file)
-		return -errno;
-	r = read_stream(bytes, length, file);
-	fclose(file);
-	return r;
-}
-
 /* The directory that relative paths are relative to.  Symbolic links in it stay what they are. */
 static int find_directory(char **directory, const char *path)
 {
 	auto_free char *copy = strdup(path);
-	auto_free char *current = getcwd(NULL, 0);
+	auto_free char *current = NULL;
 	const char *name;
 
 	if (!copy)
 		return -ENOMEM;
 	name = dirname(copy);
-	if (name[0] == '/' || (current && strcmp(name, ".") == 0)) {
+	if (name[0] != '/') {
+		current = getcwd(NULL, 0);
+		if (!current)
+			return -errno;
+	}
+	if (name[0] == '/' || strcmp(name, ".") == 0) {
 		*directory = strdup(name[0] == '/' ? name : current);
 		return *directory ? 0 : -ENOMEM;
 	}
-	if (!current)
-		return -errno;
 	return asprintf(directory, "%s/%s", strcmp(current, "/") == 0 ? "" : current, name) < 0
 		       ? -ENOMEM
 		       : 0;
 }
 
-int configuration_load(struct configuration **configuration, const char *path)
+int source_read(struct source **source, struct loading *loading, const struct source *includer,
+	const char *path)
 {
+	FILE *file = fopen(path, "re");
 	auto_free char *bytes = NULL;
 	auto_free char *directory = NULL;
+	struct stat stat = { 0 };
 	size_t length = 0;
-	int r = read_file(&bytes, &length, path);
+	int r;
 
+	if (!file)
+		return -errno;
+	r = read_bytes(&bytes, &length, file);
+	if (r == 0 && fstat(fileno(file), &stat) < 0)
+		r = -errno;
+	fclose(file);
 	if (r == 0)
 		r = find_directory(&directory, path);
-	if (r < 0) {
+	if (r < 0)
+		return r;
+	*source = source_new(loading, path, directory, bytes, length);
+	if (!*source)
+		return -ENOMEM;
+	(*source)->includer = includer;
+	(*source)->device = stat.st_dev;
+	(*source)->inode = stat.st_ino;
+	return 0;
+}
+
+/* --- loading ------------------------------------------------------------------------------- */
+
+static struct configuration *new_configuration(const char *path)
+{
+	struct configuration *configuration = calloc(1, sizeof(*configuration));
+
+	if (!configuration)
+		return NULL;
+	configuration->path = strdup(path);
+	configuration->loading = calloc(1, sizeof(*configuration->loading));
+	configuration->root = section_new(NULL, NULL, settings_table, NULL);
+	if (!configuration->path || !configuration->loading || !configuration->root) {
+		configuration_free(configuration);
+		return NULL;
+	}
+	configuration->root->kind = IN_SERVER;
+	return configuration;
+}
+
+/* Takes `loaded`, and frees it unless all is well.  `r`: how reading the source ended. */
+static int load(struct configuration **configuration, struct configuration *loaded,
+	const struct source *source, int r)
+{
+	if (r == 0) {
+		configuration_read(loaded->root, source);
+		r = configuration_check(loaded->root, loaded->loading);
+	}
+	if (r == 0)
+		*configuration = loaded;
+	else
+		configuration_free(loaded);
+	return r;
+}
+
+int configuration_load_text(struct configuration **configuration, const char *path,
+	const char *directory, const char *bytes, size_t length)
+{
+	struct configuration *loaded = new_configuration(path);
+	const struct source *source;
+
+	if (!loaded)
+		return -ENOMEM;
+	source = source_new(
+		loaded->loading, path[0] != '\0' ? path : "quick start", directory, bytes, length);
+	return load(configuration, loaded, source, source ? 0 : -ENOMEM);
+}
+
+int configuration_load(struct configuration **configuration, const char *path)
+{
+	struct configuration *loaded = new_configuration(path);
+	struct source *source = NULL;
+	int r;
+
+	if (!loaded)
+		return -ENOMEM;
+	r = source_read(&source, loaded->loading, NULL, path);
+	if (r < 0)
 		fprintf(stderr, "%s: cannot be read: %s, expected a configuration file\n", path,
 			strerror(-r));
-		return r;
-	}
-	return configuration_load_text(configuration, path, NULL, directory, bytes, length);
+	return load(configuration, loaded, source, r);
+}
+
+int configuration_override(
+	struct configuration *configuration, const char *name, const char *string)
+{
+	struct setting_value *replaced = section_find_value(configuration->root, name);
+	struct setting_value *value;
+	const char *what;
+	size_t wrong;
+
+	assert(replaced);
+	value = section_add_value(configuration->root, replaced->setting, 0);
+	if (!value)
+		return -ENOMEM;
+	setting_value_free(replaced);
+	if (setting_value_add_string(value, text_of(string)) < 0)
+		return -ENOMEM;
+	what = setting_value_parse(value, &wrong);
+	assert(!what);
+	return 0;
+}
+
+void configuration_free(struct configuration *configuration)
+{
+	if (!configuration)
+		return;
+	section_free(configuration->root);
+	if (configuration->loading)
+		free_sources(configuration->loading->sources);
+	free(configuration->loading);
+	free((char *)configuration->path);
+	free(configuration);
 }

@@ -2,8 +2,8 @@
  *
  * Each section in the order of the file, outer before inner: a location learns its endpoint and
  * with it a second table, values are parsed by their settings, relative paths are made absolute,
- * titles are held against what they name.  Then fallbacks fill what was not written, and what has
- * none is missing.  After this no lookup of the server can fail. */
+ * titles are checked against what they name.  Then defaults fill what was not written.  After this
+ * no lookup of the server can fail. */
 #include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
@@ -17,148 +17,154 @@
 #include "net/address.h"
 #include "server/configuration_load.h"
 
-#define complain(section, ...) configuration_complain((section)->file, (section)->line, __VA_ARGS__)
+#define complain (void)configuration_complain
 
 static struct section *section_of(struct list_node *node)
 {
 	return container_of(node, struct section, node);
 }
 
-static bool is_named(const struct section *section, const char *name)
+static void complain_memory(struct setting_place place)
 {
-	return section->setting && strcmp(section->setting->name, name) == 0;
+	complain(place, "out of memory, expected a shorter configuration");
 }
 
 /* --- the endpoint of a location ------------------------------------------------------------ */
 
-static int complain_endpoint(const struct section *location, const char *name, unsigned line)
+static void complain_endpoint(struct setting_place place, const char *name)
 {
-	char memory[512];
-	struct buffer names;
+	const char *names[64] = { NULL };
+	const char *nearest;
+	char memory[512] = "";
+	struct buffer known;
 
-	buffer_init(&names, memory, sizeof(memory) - 1);
-	for (size_t i = 0; endpoints[i]; i++) {
-		buffer_append_string(&names, " ");
-		buffer_append_string(&names, endpoints[i]->name);
-	}
-	memory[names.length] = '\0';
-	return configuration_complain(location->file, line,
-		"endpoint = %s: no such endpoint, expected one of%s", name, memory);
+	for (size_t i = 0; endpoints[i] && i < 63; i++)
+		names[i] = endpoints[i]->name;
+	nearest = setting_nearest(names, name);
+	buffer_init(&known, memory, sizeof(memory) - 1);
+	for (size_t i = 0; names[i] && !nearest; i++)
+		buffer_append_format(&known, " %s", names[i]);
+	complain(place, "endpoint = %s: no such endpoint, expected %s%.*s", name,
+		nearest ? nearest : "one of", TEXT_ARGUMENTS(buffer_text(&known)));
 }
 
-/* An endpoint's own setting replaces the one of the same name that the outline guessed. */
-static int claim_values(struct section *location, const struct endpoint *endpoint)
+/* The values that the reader took for those of any endpoint must be this one's. */
+static void claim_values(struct section *location, const struct endpoint *endpoint)
 {
 	list_for_each (node, &location->values) {
 		struct setting_value *value = container_of(node, struct setting_value, node);
 		const char *name = value->setting->name;
 		const struct setting *setting = section_find_setting(location, name);
-		const struct endpoint *owner = endpoint;
+		const struct endpoint *owner = NULL;
 
-		if (!setting) {
-			configuration_find_endpoint_setting(name, &owner);
-			return configuration_complain(location->file, value->line,
-				"%s is a setting of the endpoint %s, expected only those of %s",
-				name, owner->name, endpoint->name);
+		if (setting) {
+			value->setting = setting;
+			continue;
 		}
-		value->setting = setting;
+		for (size_t i = 0; endpoints[i] && !owner; i++) {
+			if (endpoints[i]->shared_settings && value->setting->where & IN_SITE)
+				owner = endpoints[i];
+		}
+		if (!owner)
+			configuration_find_endpoint_setting(name, &owner);
+		complain(value->place,
+			"%s is a setting of the endpoint %s, expected only those of %s", name,
+			owner->name, endpoint->name);
+		value->broken = true;
 	}
-	return 0;
 }
 
 /* `redirect = "/new/"` says enough about what answers. */
-static int imply_endpoint(struct section *location)
+static void imply_endpoint(struct section *location)
 {
 	const struct setting_value *redirect = section_find_value(location, "redirect");
 	const struct setting *setting = section_find_setting(location, "endpoint");
 	struct setting_value *value;
 
 	if (!redirect || section_find_value(location, "endpoint"))
-		return 0;
-	value = section_add_value(location, setting, redirect->line);
-	if (!value)
-		return -ENOMEM;
-	return setting_value_add_string(value, text_literal("redirect"));
+		return;
+	value = section_add_value(location, setting, redirect->place.line);
+	if (!value || setting_value_add_string(value, text_literal("redirect")) < 0) {
+		complain_memory(location->place);
+		return;
+	}
+	value->place = redirect->place;
 }
 
-static int check_endpoint(struct section *location)
+/* Before defaults have been added, too. */
+static const struct endpoint *endpoint_of(const struct section *location)
+{
+	const struct setting_value *name = section_find_value(location, "endpoint");
+
+	return endpoint_named(text_of(
+		name && name->count > 0 ? name->strings[0]
+					: section_find_setting(location, "endpoint")->fallback));
+}
+
+static void check_endpoint(struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "endpoint");
-	const char *name =
-		value ? value->strings[0] : section_find_setting(location, "endpoint")->fallback;
-	const struct endpoint *endpoint = endpoint_named(text_of(name));
+	const struct endpoint *endpoint = endpoint_of(location);
 
-	if (!endpoint)
-		return complain_endpoint(location, name, value ? value->line : location->line);
-	location->extension = endpoint->settings;
-	return claim_values(location, endpoint);
+	if (!endpoint) {
+		complain_endpoint(value->places[0], value->strings[0]);
+		return;
+	}
+	location->tables[1] = endpoint->settings;
+	location->tables[2] = endpoint->shared_settings;
+	claim_values(location, endpoint);
 }
 
 const struct endpoint *configuration_endpoint(const struct section *location)
 {
-	return endpoint_named(text_of(section_string(location, "endpoint")));
+	return endpoint_of(location);
 }
 
-static unsigned methods_of(const struct setting_value *value, const struct endpoint *endpoint)
+unsigned configuration_methods(const struct section *location)
 {
+	const struct setting_value *value = section_find_value(location, "methods");
+	const struct endpoint *endpoint = endpoint_of(location);
 	unsigned methods = 0;
 
 	if (!value || value->count == 0)
 		return endpoint->methods;
 	for (size_t i = 0; i < value->count; i++)
 		methods |= METHOD_BIT(method_of(text_of(value->strings[i])));
-	/* Whoever may GET may also ask what GET would answer. */
+	/* A client that may GET may also ask for the head of the answer. */
 	if (methods & METHOD_BIT(METHOD_GET))
 		methods |= METHOD_BIT(METHOD_HEAD);
 	return methods & endpoint->methods;
 }
 
-unsigned configuration_methods(const struct section *location)
-{
-	return methods_of(
-		section_find_value(location, "methods"), configuration_endpoint(location));
-}
-
-/* Before fallbacks have filled what was not written. */
-static const struct endpoint *endpoint_of(const struct section *location)
-{
-	const struct setting_value *name = section_find_value(location, "endpoint");
-
-	return endpoint_named(text_of(
-		name ? name->strings[0] : section_find_setting(location, "endpoint")->fallback));
-}
-
-/* A location that allows nothing is a mistake, not a wish. */
-static int check_methods(const struct section *location)
+/* A location that allows nothing is a mistake. */
+static void check_methods(const struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "methods");
 	const struct endpoint *endpoint = endpoint_of(location);
 	char memory[128];
 	struct buffer known;
 
-	if (!value || value->count == 0)
-		return 0;
-	if (methods_of(value, endpoint) != 0)
-		return 0;
+	if (!value || value->broken || value->count == 0 || !endpoint ||
+		configuration_methods(location) != 0)
+		return;
 	buffer_init(&known, memory, sizeof(memory));
 	method_append_allow(&known, endpoint->methods);
-	return configuration_complain(location->file, value->line,
+	complain(value->place,
 		"methods: the endpoint %s knows none of these, expected some of %.*s",
 		endpoint->name, TEXT_ARGUMENTS(buffer_text(&known)));
 }
 
-/* In a site it is meant for those of its locations that can. */
-static int check_compress(const struct section *location)
+/* In a site it holds for those of its locations that can. */
+static void check_compress(const struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "compress");
 	const struct endpoint *endpoint = endpoint_of(location);
 
-	if (!value || !value->number || !endpoint->sends_files)
-		return 0;
-	return configuration_complain(location->file, value->line,
-		"compress: the endpoint %s sends files as they are, expected precompressed = "
-		"{\"gz\"} with static, or another endpoint as dynamic",
-		endpoint->name);
+	if (value && value->number && endpoint && endpoint->sends_files)
+		complain(value->place,
+			"compress: the endpoint %s sends files as they are, expected precompressed "
+			"= {\"gz\"} with static, or another endpoint as dynamic",
+			endpoint->name);
 }
 
 /* --- paths --------------------------------------------------------------------------------- */
@@ -188,7 +194,7 @@ static void join_lexically(char *directory, const char **path)
 	}
 }
 
-static int make_absolute(char **absolute, const char *base, const char *path)
+int configuration_make_absolute(char **absolute, const char *base, const char *path)
 {
 	auto_free char *directory = strdup(base);
 
@@ -202,14 +208,6 @@ static int make_absolute(char **absolute, const char *base, const char *path)
 		       directory[0] != '\0' && strcmp(directory, "/") != 0 ? "/" : "", path) < 0
 		       ? -ENOMEM
 		       : 0;
-}
-
-static bool is_path(const struct setting_value *value)
-{
-	enum setting_type type = value->setting->type;
-
-	/* For a SETTING_FILE the number tells whether it is one of its words. */
-	return type == SETTING_DIRECTORY || (type == SETTING_FILE && value->number == 0);
 }
 
 /* 0, or a negative errno. */
@@ -227,238 +225,322 @@ static int find_parent(const char *path)
 	return parent ? find_directory(dirname(parent)) : -ENOMEM;
 }
 
-static int check_directory(
-	const struct section *section, const struct setting_value *value, const char *path)
+static void check_directory(const struct setting_value *value, const char *path)
 {
 	int r = find_directory(path);
 	bool made = value->setting->made;
 
 	if (r == -ENOENT && made)
 		r = find_parent(path);
-	if (r == 0)
-		return 0;
-	return configuration_complain(section->file, value->line, "%s = %s: %s: %s, expected %s",
-		value->setting->name, value->strings[0], path, strerror(-r),
-		made ? "a directory in an existing one" : "an existing directory");
+	if (r < 0)
+		complain(value->places[0], "%s = %s: %s, expected %s", value->setting->name, path,
+			strerror(-r),
+			made ? "a directory in an existing one" : "an existing directory");
 }
 
-static int resolve_path(
-	const struct section *section, struct setting_value *value, const char *directory)
+static void resolve_path(struct setting_value *value)
 {
+	struct setting_place place = value->places[0];
 	char *path;
-	int r = make_absolute(&path, directory, value->strings[0]);
 
-	if (r < 0)
-		return r;
+	if (configuration_make_absolute(&path, place.source->directory, value->strings[0]) < 0) {
+		complain_memory(place);
+		return;
+	}
 	if (value->setting->type == SETTING_DIRECTORY)
-		r = check_directory(section, value, path);
+		check_directory(value, path);
 	free(value->strings[0]);
 	value->strings[0] = path;
-	return r;
 }
 
-static int check_value(
-	const struct section *section, struct setting_value *value, const char *directory)
+/* A string in a message: without quotes where it needs none, and not too long. */
+static char *show(const char *string)
 {
-	char memory[512];
-	struct buffer wrong;
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789._-/:";
+	enum { LENGTH_MAX = 64 };
+	char *shown;
+	size_t length;
+	FILE *file = open_memstream(&shown, &length);
 
-	buffer_init(&wrong, memory, sizeof(memory));
-	if (setting_value_parse(value, &wrong) < 0)
-		return configuration_complain(
-			section->file, value->line, "%.*s", TEXT_ARGUMENTS(buffer_text(&wrong)));
-	return is_path(value) ? resolve_path(section, value, directory) : 0;
+	if (!file)
+		return NULL;
+	if (!string)
+		fputs("{}", file);
+	else if (string[0] != '\0' && string[strspn(string, plain)] == '\0')
+		fprintf(file, "%.*s", LENGTH_MAX, string);
+	else
+		setting_print_quoted(text_first(text_of(string), LENGTH_MAX), file);
+	fputs(string && strlen(string) > LENGTH_MAX ? "..." : "", file);
+	fclose(file);
+	return shown;
+}
+
+static void check_value(struct setting_value *value)
+{
+	const struct setting *setting = value->setting;
+	auto_free char *expected = configuration_expected(setting);
+	auto_free char *shown = NULL;
+	const char *what, *nearest = NULL;
+	size_t wrong;
+
+	if (value->broken)
+		return;
+	what = setting_value_parse(value, &wrong);
+	if (!what && (setting->type == SETTING_DIRECTORY ||
+			     (setting->type == SETTING_FILE && value->number == 0)))
+		resolve_path(value);
+	if (!what)
+		return;
+	value->broken = true;
+	if (wrong < value->count && strcmp(what, "unknown word") == 0)
+		nearest = setting_nearest(setting->words, value->strings[wrong]);
+	shown = show(wrong < value->count ? value->strings[wrong] : NULL);
+	complain(wrong < value->count ? value->places[wrong] : value->place,
+		"%s = %s: %s%s%s, expected %s", setting->name, shown, what,
+		nearest ? ", nearest is " : "", nearest ? nearest : "", expected);
 }
 
 /* --- titles -------------------------------------------------------------------------------- */
 
-/* The path of a socket is relative to the file as every other path is. */
-static int resolve_listen(struct section *listen, const char *directory)
+/* The path of a socket is relative to its file as every other path is. */
+static void resolve_listen(struct section *listen, struct setting_place place)
 {
 	static const char prefix[] = "unix:";
 	const char *path = listen->title + strlen(prefix);
 	auto_free char *absolute = NULL;
 	char *title;
-	int r;
 
 	if (strncmp(listen->title, prefix, strlen(prefix)) != 0 || path[0] == '/' ||
 		path[0] == '\0')
-		return 0;
-	r = make_absolute(&absolute, directory, path);
-	if (r < 0)
-		return r;
-	if (asprintf(&title, "%s%s", prefix, absolute) < 0)
-		return -ENOMEM;
-	free((char *)listen->title);
-	listen->title = title;
-	return 0;
+		return;
+	if (configuration_make_absolute(&absolute, place.source->directory, path) < 0 ||
+		asprintf(&title, "%s%s", prefix, absolute) < 0) {
+		complain_memory(place);
+		return;
+	}
+	free(listen->titles->strings[0]);
+	listen->title = listen->titles->strings[0] = title;
 }
 
-static int check_listen(const struct section *listen)
+size_t configuration_addresses(struct address *addresses, const struct section *listen)
 {
-	struct address address, earlier;
+	const struct setting_value *ipv6_only = section_find_value(listen, "ipv6_only");
+	const char *expected;
+	int count = address_parse_all(addresses, text_of(listen->title), &expected);
+
+	for (int i = 0; i < count; i++)
+		addresses[i].dual = addresses[i].dual && !(ipv6_only && ipv6_only->number);
+	return count > 0 ? (size_t)count : 0;
+}
+
+static bool has_conflict(const struct section *listen, const struct section *other)
+{
+	struct address ours[ADDRESSES_MAX], theirs[ADDRESSES_MAX];
+	size_t count = configuration_addresses(ours, listen);
+	size_t other_count = configuration_addresses(theirs, other);
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < other_count; j++) {
+			if (address_overlaps(&ours[i], &theirs[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void check_listen(struct section *listen)
+{
+	struct setting_place place = listen->titles->places[0];
+	struct address addresses[ADDRESSES_MAX];
 	const char *expected;
 
-	if (address_parse(&address, text_of(listen->title), &expected) < 0)
-		return complain(
-			listen, "listen \"%s\": no address, expected %s", listen->title, expected);
+	resolve_listen(listen, place);
+	if (address_parse_all(addresses, text_of(listen->title), &expected) < 0) {
+		complain(place, "listen \"%s\": no address, expected %s", listen->title, expected);
+		return;
+	}
 	list_for_each (node, &listen->parent->children) {
 		const struct section *other = section_of(node);
 
 		if (other == listen)
 			break;
-		if (!is_named(other, "listen") ||
-			address_parse(&earlier, text_of(other->title), &expected) < 0)
-			continue;
-		if (earlier.size == address.size && address_port(&address.storage) != 0 &&
-			memcmp(&earlier.storage, &address.storage, address.size) == 0)
-			return complain(listen,
-				"listen \"%s\" is the address of line %u again, expected another",
-				listen->title, other->line);
+		if (other->kind == IN_LISTEN && other->title && has_conflict(listen, other)) {
+			complain(place,
+				"listen \"%s\" needs an address that line %u takes (\"%s\"), "
+				"expected another address or port",
+				listen->title, other->place.line, other->title);
+			break;
+		}
 	}
-	return 0;
 }
 
-static int check_site(const struct section *site)
+/* Is the name one of a site before this, or of this one before the name? */
+static const struct section *find_site(
+	const struct section *site, const char *name, const char *const *end)
 {
-	const char *what = host_check_site(text_of(site->title));
-
-	if (what)
-		return complain(site,
-			"site \"%s\": %s, expected \"example.com\", \"*.example.com\" or \"*\", "
-			"without port",
-			site->title, what);
 	list_for_each (node, &site->parent->children) {
 		const struct section *other = section_of(node);
 
-		if (other == site)
-			break;
-		if (is_named(other, "site") && strcasecmp(other->title, site->title) == 0)
-			return complain(site,
-				"site \"%s\" is the host of line %u again, expected another",
-				site->title, other->line);
+		for (size_t i = 0;
+			other->kind == IN_SITE && other->titles && i < other->titles->count; i++) {
+			const char *const *title = (const char *const *)&other->titles->strings[i];
+
+			if (title == end)
+				return NULL;
+			if (strcasecmp(*title, name) == 0)
+				return other;
+		}
 	}
-	return 0;
+	return NULL;
 }
 
-/* Paths are normalised before a location is looked for: a prefix that is not can never match. */
-static int check_prefix(const struct section *location)
+static void check_site(const struct section *site)
 {
-	const char *prefix = location->title;
-	auto_free char *closed = NULL;
+	const struct setting_value *titles = site->titles;
 
-	if (asprintf(&closed, "%s/", prefix) < 0)
-		return -ENOMEM;
-	if (prefix[0] != '/')
-		return complain(location,
-			"location \"%s\": no path, expected one that begins with /", prefix);
-	if (strstr(prefix, "//") || strstr(closed, "/./") || strstr(closed, "/../"))
-		return complain(location,
-			"location \"%s\" can never match, expected a path without //, . and ..",
-			prefix);
-	return 0;
-}
+	for (size_t i = 0; i < titles->count; i++) {
+		const char *name = titles->strings[i];
+		const char *what = host_check_site(text_of(name));
+		const struct section *other =
+			find_site(site, name, (const char *const *)&titles->strings[i]);
 
-/* --- sections ------------------------------------------------------------------------------ */
-
-static int check_title(struct section *section, const char *directory)
-{
-	int r;
-
-	if (is_named(section, "listen")) {
-		r = resolve_listen(section, directory);
-		return r < 0 ? r : check_listen(section);
+		if (what)
+			complain(titles->places[i],
+				"site \"%s\": %s, expected \"example.com\", \"*.example.com\" or "
+				"\"*\", without port",
+				name, what);
+		else if (other)
+			complain(titles->places[i],
+				"site \"%s\" is the host of line %u again, expected another", name,
+				other->place.line);
 	}
-	if (is_named(section, "site"))
-		return check_site(section);
-	if (!configuration_is_location(section))
-		return 0;
-	r = check_prefix(section);
-	if (r == 0)
-		r = imply_endpoint(section);
-	return r < 0 ? r : check_endpoint(section);
 }
 
-static bool has_location(const struct section *site, const char *prefix)
+/* Only a name without wildcard can stand in an address that others are redirected to. */
+static void check_canonical(const struct section *site)
+{
+	const struct setting_value *canonical = section_find_value(site, "canonical");
+
+	if (!canonical || canonical->number == 0 || canonical->broken)
+		return;
+	if (site->titles->count < 2)
+		complain(canonical->place,
+			"canonical = yes with one name, expected further names behind \"%s\", "
+			"which are redirected to it",
+			site->title);
+	else if (strchr(site->title, '*'))
+		complain(canonical->place,
+			"canonical = yes with \"%s\", expected a first name without *, which the "
+			"others are redirected to",
+			site->title);
+}
+
+static bool has_location(const struct section *site, const char *prefix, const struct section *end)
 {
 	const struct section *location;
 
-	for (size_t i = 0; (location = section_child(site, "location", i)); i++) {
-		if (strcmp(location->title, prefix) == 0)
+	for (size_t i = 0; (location = section_child(site, "location", i)) && location != end;
+		i++) {
+		if (location->title && strcmp(location->title, prefix) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* Paths are normalised before a location is looked for: a prefix that is not can never match. */
+static void check_prefix(const struct section *location)
+{
+	const char *prefix = location->title;
+	struct setting_place place = location->titles->places[0];
+	auto_free char *closed = NULL;
+
+	if (asprintf(&closed, "%s/", prefix) < 0)
+		complain_memory(place);
+	else if (prefix[0] != '/')
+		complain(
+			place, "location \"%s\": no path, expected one that begins with /", prefix);
+	else if (strstr(prefix, "//") || strstr(closed, "/./") || strstr(closed, "/../"))
+		complain(place,
+			"location \"%s\" can never match, expected a path without //, . and ..",
+			prefix);
+	else if (has_location(location->parent, prefix, location))
+		complain(place, "location \"%s\" is given twice, expected it once", prefix);
+}
+
+/* --- sections ------------------------------------------------------------------------------ */
+
 /* Any path that no location claims is a file: in a site that has files, or nothing else. */
-static int add_default_location(struct section *site)
+static void add_default_location(struct section *site)
 {
 	const struct setting *setting = section_find_setting(site, "location");
 	bool has_files = section_find_value(site, "root") || !section_child(site, "location", 0);
 	struct section *location;
 
-	if (!has_files || has_location(site, "/"))
-		return 0;
-	location = section_new(site, setting, setting->children, "/");
-	if (!location)
-		return -ENOMEM;
-	location->line = site->line;
-	return 0;
+	if (!has_files || has_location(site, "/", NULL))
+		return;
+	location = section_new(site, setting, NULL, "/");
+	if (!location) {
+		complain_memory(site->place);
+		return;
+	}
+	location->place = location->titles->places[0] = site->place;
 }
 
-static int check_section(struct section *section, const char *directory)
+static void check_section(struct section *section)
 {
-	int r = check_title(section, directory);
+	bool is_location = section->kind == IN_LOCATION && section->title;
 
-	if (r == 0 && is_named(section, "site"))
-		r = add_default_location(section);
-	list_for_each (node, &section->values) {
-		if (r < 0)
-			return r;
-		r = check_value(section, container_of(node, struct setting_value, node), directory);
+	if (section->kind == IN_SITE && section->title) {
+		check_site(section);
+		add_default_location(section);
 	}
-	if (r == 0 && configuration_is_location(section))
-		r = check_methods(section);
-	if (r == 0 && configuration_is_location(section))
-		r = check_compress(section);
-	list_for_each (node, &section->children) {
-		if (r < 0)
-			return r;
-		r = check_section(section_of(node), directory);
+	if (is_location) {
+		check_prefix(section);
+		imply_endpoint(section);
+		check_endpoint(section);
 	}
-	return r;
+	list_for_each (node, &section->values)
+		check_value(container_of(node, struct setting_value, node));
+	if (section->kind == IN_LISTEN && section->title)
+		check_listen(section);
+	if (section->kind == IN_SITE && section->title)
+		check_canonical(section);
+	if (is_location) {
+		check_methods(section);
+		check_compress(section);
+	}
+	list_for_each (node, &section->children)
+		check_section(section_of(node));
 }
 
-static int check_missing(const struct section *section)
+static void check_missing(const struct section *section)
 {
 	const struct setting *missing = section_find_missing(section);
 
 	if (missing)
-		return complain(section, "%s is missing in %s \"%s\", expected %s = %s%s",
+		complain(section->place, "%s is missing in %s \"%s\", expected %s = %s%s",
 			missing->name, section->setting->name, section->title, missing->name,
 			missing->type == SETTING_DIRECTORY ? "\"directory\"" : "...",
-			missing->inherited ? " here or in the section around it" : "");
-	list_for_each (node, &section->children) {
-		int r = check_missing(section_of(node));
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+			missing->where & IN_SITE ? " here or in the section around it" : "");
+	list_for_each (node, &section->children)
+		check_missing(section_of(node));
 }
 
-int configuration_check(struct section *root, const char *directory)
+int configuration_check(struct section *root, const struct loading *loading)
 {
-	int r;
-
+	check_section(root);
+	/* What a mistake hides is not missing. */
+	if (loading->mistake_count > 0)
+		return -EINVAL;
 	if (!section_child(root, "listen", 0))
-		return complain(
-			root, "no listen, expected at least one as listen \"127.0.0.1:8080\" {}");
+		complain(root->place,
+			"no listen, expected at least one as listen \"127.0.0.1:8080\"");
 	if (!section_child(root, "site", 0))
-		return complain(root,
+		complain(root->place,
 			"no site, expected at least one as site \"*\" { root = \"directory\" }");
-	r = check_section(root, directory);
-	if (r == 0)
-		r = section_complete(root);
-	return r < 0 ? r : check_missing(root);
+	check_missing(root);
+	if (loading->mistake_count > 0)
+		return -EINVAL;
+	return section_complete(root);
 }

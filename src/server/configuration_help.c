@@ -1,196 +1,319 @@
-/* What may be configured, made from the tables: as text, which is itself the shape of a
- * configuration, and as Markdown, which is docs/configuration.md. */
+/* What may be configured, made from the tables: as text, which has the shape of a configuration; as
+ * Markdown, which is docs/configuration.md; and as docs/ringlet.conf.5.scd. */
 #include <string.h>
 
+#include "base/owned.h"
 #include "endpoints/registry.h"
 #include "server/configuration_load.h"
 
 enum { HELP_COLUMNS = 96 };
 
-struct expectation {
-	char bytes[256];
-};
-
-static struct expectation expectation_of(const struct setting *setting)
+/* The rows of the sections of a kind, for section_next_setting(). */
+static struct section rows_of(unsigned kind)
 {
-	struct expectation expectation;
-	struct buffer buffer;
+	struct section section = { .kind = kind, .tables = { settings_table } };
 
-	buffer_init(&buffer, expectation.bytes, sizeof(expectation.bytes) - 1);
-	setting_append_expected(setting, &buffer);
-	expectation.bytes[buffer.length] = '\0';
-	return expectation;
+	if (kind & (IN_SITE | IN_LOCATION))
+		section.tables[1] = configuration_shared_settings();
+	return section;
 }
 
-static bool has_settings(const struct setting *table)
+/* Each row is described once, in the outermost section that may have it. */
+static const struct setting *next_row(const struct section *section, struct setting_cursor *cursor)
 {
-	return table && table->name;
+	const struct setting *setting;
+
+	do
+		setting = section_next_setting(section, cursor);
+	while (setting && (setting->where & -setting->where) != section->kind);
+	return setting;
 }
 
-/* --- text ---------------------------------------------------------------------------------- */
-
-/* A comment, wrapped between words. */
-static void print_comment(FILE *file, unsigned depth, const char *text)
+static const char *also_in(const struct setting *setting)
 {
-	int start = (int)depth * 2 + 1;
-	int column = 0;
+	return setting->where == (IN_SITE | IN_LOCATION) ? "  Also in a location." : "";
+}
+
+/* Wrapped between words. */
+static void print_wrapped(FILE *file, const char *prefix, const char *text)
+{
+	size_t column = 0;
 
 	while (*text != '\0') {
-		int length = (int)strcspn(text, " ");
+		size_t length = strcspn(text, " ");
 
-		if (column == 0 || column + 1 + length > HELP_COLUMNS) {
-			column = fprintf(file, "%s%*s", column > 0 ? "\n" : "", start, "#");
-			column = start;
-		}
-		column += fprintf(file, " %.*s", length, text);
+		if (column == 0 || column + 1 + length > HELP_COLUMNS)
+			column = (size_t)fprintf(file, "%s%s", column > 0 ? "\n" : "", prefix);
+		column += (size_t)fprintf(file, " %.*s", (int)length, text);
 		text += length;
 		text += strspn(text, " ");
 	}
 	fputc('\n', file);
 }
 
-static void print_text_setting(FILE *file, unsigned depth, const struct setting *setting)
-{
-	struct expectation expected = expectation_of(setting);
+/* --- text ---------------------------------------------------------------------------------- */
 
-	print_comment(file, depth, setting->help);
-	print_comment(file, depth, expected.bytes);
-	if (setting->fallback)
-		fprintf(file, "%*s%s = %s\n\n", (int)depth * 2, "", setting->name,
-			setting->fallback);
-	else
-		fprintf(file, "%*s# %s = ...   (no default)\n\n", (int)depth * 2, "",
-			setting->name);
+static void print_comment(FILE *file, int depth, const char *text)
+{
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%*s", depth * 2 + 1, "#");
+	print_wrapped(file, prefix, text);
 }
 
-static void print_text_endpoints(FILE *file, unsigned depth)
+static void print_text_setting(FILE *file, int depth, const struct setting *setting)
+{
+	auto_free char *expected = configuration_expected(setting);
+
+	print_comment(file, depth, setting->help);
+	print_comment(file, depth, expected ? expected : "");
+	if (setting->where == (IN_SITE | IN_LOCATION))
+		print_comment(file, depth, "also in a location");
+	if (setting->type == SETTING_INCLUDE)
+		fprintf(file, "%*s# %s \"...\"\n\n", depth * 2, "", setting->name);
+	else if (setting->fallback)
+		fprintf(file, "%*s%s = %s\n\n", depth * 2, "", setting->name, setting->fallback);
+	else
+		fprintf(file, "%*s# %s = ...   (no default)\n\n", depth * 2, "", setting->name);
+}
+
+static void print_text_endpoints(FILE *file, int depth)
 {
 	for (size_t i = 0; endpoints[i]; i++) {
-		fprintf(file, "%*s# endpoint \"%s\":\n", (int)depth * 2, "", endpoints[i]->name);
+		fprintf(file, "%*s# endpoint \"%s\":\n", depth * 2, "", endpoints[i]->name);
 		print_comment(file, depth, endpoints[i]->summary);
 		fputc('\n', file);
-		for (const struct setting *setting = endpoints[i]->settings; has_settings(setting);
-			setting++)
+		for (const struct setting *setting = endpoints[i]->settings;
+			setting && setting->name; setting++)
 			print_text_setting(file, depth, setting);
 	}
 }
 
-static void print_text_table(FILE *file, unsigned depth, const struct setting *table)
+static void print_text_section(FILE *file, int depth, unsigned kind)
 {
-	bool is_location = false;
+	struct section rows = rows_of(kind);
+	struct setting_cursor cursor = { 0 };
+	const struct setting *setting;
 
-	for (; has_settings(table); table++) {
-		is_location |= strcmp(table->name, "endpoint") == 0;
-		if (table->type != SETTING_SECTION) {
-			print_text_setting(file, depth, table);
+	while ((setting = next_row(&rows, &cursor))) {
+		if (setting->type != SETTING_SECTION) {
+			print_text_setting(file, depth, setting);
 			continue;
 		}
-		print_comment(file, depth, table->help);
-		fprintf(file, "%*s%s%s {", (int)depth * 2, "", table->name,
-			table->titled ? " \"...\"" : "");
-		if (has_settings(table->children)) {
-			fputc('\n', file);
-			print_text_table(file, depth + 1, table->children);
-			fprintf(file, "%*s", (int)depth * 2, "");
-		}
-		fputs("}\n\n", file);
+		print_comment(file, depth, setting->help);
+		fprintf(file, "%*s%s%s {\n", depth * 2, "", setting->name,
+			setting->titles > 0 ? " \"...\"" : "");
+		print_text_section(file, depth + 1, setting->opens);
+		fprintf(file, "%*s}\n\n", depth * 2, "");
 	}
-	if (is_location)
+	if (kind == IN_LOCATION)
 		print_text_endpoints(file, depth);
 }
 
-void configuration_print_help(FILE *file)
+/* --- the documents ------------------------------------------------------------------------- */
+
+/* The rules of the language, for both documents; `code` is between backticks. */
+static const char *const RULES[] = {
+	"Comments are `# ...` and `// ...` to the end of the line, and `/* ... */`.",
+	"The order does not matter. A setting stands in a section once; `listen`, `site`, "
+	"`location` "
+	"and `include` may be repeated. There are no semicolons.",
+	"A value stands on the line of its name. It needs quotes if it contains anything but "
+	"letters, "
+	"digits and punctuation like `.`, `/`, `:` and `-`.",
+	"In `\"double quotes\"`, `\\\\`, `\\\"`, `\\'`, `\\$`, `\\n`, `\\r`, `\\t` and `\\xHH` are "
+	"escapes, and `${NAME}` or `${NAME:-default}` is replaced from the environment; a variable "
+	"that is not set and has no default is an error. In `'single quotes'` only `\\\\` and "
+	"`\\'` "
+	"are escapes.",
+	"Switches are `yes` or `no`; `on` and `off` mean the same.",
+	"Sizes are bytes, or `K`, `M`, `G` (powers of 1024; also `k`, `m`, `g`). Times need a "
+	"unit: "
+	"`ms`, `s`, `m`, `h`, `d`, `w` (7 days), `y` (365 days); `0` needs none. Numbers are "
+	"decimal, without leading zeros.",
+	"A list stands in braces, `{\"a\", \"b\"}`, on one line or several; a list of one may be a "
+	"string.",
+	"Relative paths are relative to the directory of the file that they stand in.",
+	"The file is UTF-8 without a byte order mark. Control bytes and invisible characters are "
+	"errors outside of comments.",
+	"A mistake is reported as `FILE:LINE:COLUMN: what is wrong, expected ...`, with the line "
+	"and a "
+	"caret below it; all mistakes of a file are listed, at most 20. `ringlet -c FILE -t` "
+	"checks "
+	"a file, and also whether a start on this machine would succeed: users, logs, stores, "
+	"sockets, and whether the workers' user can enter the roots. `-T` prints a file with every "
+	"default.",
+};
+
+/* What scdoc takes for markup is escaped, and `code` becomes bold. */
+static void print_man_text(FILE *file, const char *text)
 {
-	print_text_table(file, 0, settings_table);
-}
-
-/* --- Markdown ------------------------------------------------------------------------------ */
-
-static const char MARKDOWN_BEGIN[] =
-	"# Configuration\n"
-	"\n"
-	"<!-- Made by `ringlet --help-config=markdown`: change the tables in the source instead. "
-	"-->\n"
-	"\n"
-	"`ringlet -c FILE` reads settings (`name = value`) and sections (`name { }` or\n"
-	"`name \"title\" { }`). The order does not matter, and nothing but `listen`, `site` and\n"
-	"`location` may be given twice. Comments are `# ...`, `// ...` and `/* ... */`.\n"
-	"\n"
-	"- A value stands on the line of its name. It needs quotes if it contains anything but "
-	"letters,\n"
-	"  digits and punctuation like `.`, `/`, `:` and `-`.\n"
-	"- In `\"double quotes\"`, `\\\\`, `\\\"`, `\\'`, `\\$`, `\\n`, `\\r`, `\\t` and `\\xHH` "
-	"are escapes, and\n"
-	"  `${NAME}` or `${NAME:-default}` is replaced from the environment; a variable that is "
-	"not set\n"
-	"  and has no default is an error. In `'single quotes'` only `\\\\` and `\\'` are "
-	"escapes.\n"
-	"- Sizes are bytes, or `K`, `M`, `G` (powers of 1024). Times need their unit: `ms`, `s`, "
-	"`m`,\n"
-	"  `h`, `d`. Numbers are decimal, without leading zeros.\n"
-	"- Relative paths are relative to the directory of the file.\n"
-	"- There are no semicolons.\n"
-	"\n"
-	"`ringlet -c FILE -t` checks a file, and `-T` prints it with every default. A mistake is\n"
-	"reported as `FILE:LINE: what is wrong, what is expected`.\n";
-
-static const char *markdown_value(const struct setting *setting, struct expectation *expectation)
-{
-	if (setting->type == SETTING_SECTION)
-		return setting->titled ? "section with a title, may be repeated" : "section";
-	*expectation = expectation_of(setting);
-	return expectation->bytes;
-}
-
-/* `outside` stands for what an inherited setting takes from the section around it. */
-static void print_markdown_row(FILE *file, const struct setting *setting, const char *outside)
-{
-	struct expectation expectation;
-	const char *value = markdown_value(setting, &expectation);
-
-	fprintf(file, "| `%s` | %s | ", setting->name, value);
-	if (setting->fallback)
-		fprintf(file, "`%s`", setting->fallback);
-	else if (setting->inherited)
-		fputs(outside, file);
-	fprintf(file, " | %s |\n", setting->help);
-}
-
-static void print_markdown_rows(FILE *file, const struct setting *table, const char *outside)
-{
-	fputs("\n| setting | value | default | meaning |\n|---|---|---|---|\n", file);
-	for (; has_settings(table); table++)
-		print_markdown_row(file, table, outside);
-}
-
-static void print_markdown_sections(FILE *file, const struct setting *table)
-{
-	for (; has_settings(table); table++) {
-		if (table->type != SETTING_SECTION || !has_settings(table->children))
+	for (; *text != '\0'; text++) {
+		if (*text == '`') {
+			fputc('*', file);
 			continue;
-		fprintf(file, "\n## `%s%s { }`\n\n%s\n", table->name,
-			table->titled ? " \"...\"" : "", table->help);
-		print_markdown_rows(file, table->children, "");
-		print_markdown_sections(file, table->children);
+		}
+		if (strchr("\\*_#", *text))
+			fputc('\\', file);
+		fputc(*text, file);
 	}
 }
 
-static void print_markdown_endpoint(FILE *file, const struct endpoint *endpoint)
+static void print_man_setting(FILE *file, const struct setting *setting, const char *where)
 {
-	fprintf(file, "\n### `%s`\n\n%s\n", endpoint->name, endpoint->summary);
-	if (has_settings(endpoint->settings))
-		print_markdown_rows(file, endpoint->settings, "the site's");
+	auto_free char *expected = configuration_expected(setting);
+
+	fprintf(file, "*%s*", setting->name);
+	if (setting->type == SETTING_SECTION) {
+		fputs(setting->titles > 0 ? " \"...\" { }" : " { }", file);
+	} else if (setting->type == SETTING_INCLUDE) {
+		fputs(" \"...\"", file);
+	} else {
+		fputs(" = ", file);
+		print_man_text(file, setting->fallback ? setting->fallback : "...");
+	}
+	fputs("\n\t", file);
+	print_man_text(file, setting->help);
+	print_man_text(file, where);
+	if (setting->type != SETTING_SECTION && expected) {
+		fputs("  Value: ", file);
+		print_man_text(file, expected);
+		fputc('.', file);
+	}
+	fputs("\n\n", file);
 }
 
-void configuration_print_markdown(FILE *file)
+static void print_markdown_setting(FILE *file, const struct setting *setting, const char *where)
 {
-	fputs(MARKDOWN_BEGIN, file);
+	auto_free char *expected = configuration_expected(setting);
+	const char *code = setting->fallback ? "`" : "";
+
+	fprintf(file, "| `%s` | %s%s | %s%s%s | %s%s |\n", setting->name, expected ? expected : "",
+		setting->titles > 0 ? " with a title, may be repeated" : "", code,
+		setting->fallback ? setting->fallback : "", code, setting->help, where);
+}
+
+static void begin_markdown_rows(FILE *file)
+{
+	fputs("\n| setting | value | default | meaning |\n|---|---|---|---|\n", file);
+}
+
+static void print_document_section(FILE *file, bool is_man, unsigned kind)
+{
+	struct section rows = rows_of(kind);
+	struct setting_cursor cursor = { 0 };
+	const struct setting *setting;
+
+	if (!is_man)
+		begin_markdown_rows(file);
+	while ((setting = next_row(&rows, &cursor))) {
+		if (is_man)
+			print_man_setting(file, setting, also_in(setting));
+		else
+			print_markdown_setting(file, setting, also_in(setting));
+	}
+	for (cursor = (struct setting_cursor){ 0 }; (setting = next_row(&rows, &cursor));) {
+		if (setting->type != SETTING_SECTION)
+			continue;
+		fprintf(file, is_man ? "## %s%s { }\n\n" : "\n## `%s%s { }`\n\n", setting->name,
+			setting->titles > 0 ? " \"...\"" : "");
+		if (!is_man)
+			fprintf(file, "%s\n", setting->help);
+		print_document_section(file, is_man, setting->opens);
+	}
+}
+
+static void print_document_endpoints(FILE *file, bool is_man)
+{
+	for (size_t i = 0; endpoints[i]; i++) {
+		const struct setting *setting = endpoints[i]->settings;
+
+		fprintf(file, is_man ? "## %s\n\n" : "\n### `%s`\n\n", endpoints[i]->name);
+		if (is_man)
+			fprintf(file, "Endpoint _%s_. ", endpoints[i]->name);
+		if (is_man)
+			print_man_text(file, endpoints[i]->summary);
+		else
+			fputs(endpoints[i]->summary, file);
+		fputs(is_man ? "\n\n" : "\n", file);
+		if (!is_man && setting && setting->name)
+			begin_markdown_rows(file);
+		for (; setting && setting->name; setting++) {
+			if (is_man)
+				print_man_setting(file, setting, "");
+			else
+				print_markdown_setting(file, setting, "");
+		}
+	}
+}
+
+static void print_markdown(FILE *file)
+{
+	fputs("# Configuration\n"
+	      "\n"
+	      "<!-- Made by `ringlet --help-config=markdown`: change the tables in the source "
+	      "instead. -->\n"
+	      "\n"
+	      "`ringlet -c FILE` reads settings (`name = value`) and sections (`name { }` or\n"
+	      "`name \"title\" { }`).\n"
+	      "\n",
+		file);
+	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++)
+		print_wrapped(file, "-", RULES[i]);
 	fputs("\n## The server\n", file);
-	print_markdown_rows(file, settings_table, "");
-	print_markdown_sections(file, settings_table);
+	print_document_section(file, false, IN_SERVER);
 	fputs("\n## Endpoints\n\nWhat a `location` may name, with the settings that then may stand "
 	      "in it.\n",
 		file);
-	for (size_t i = 0; endpoints[i]; i++)
-		print_markdown_endpoint(file, endpoints[i]);
+	print_document_endpoints(file, false);
+}
+
+static void print_man(FILE *file)
+{
+	fputs("ringlet.conf(5)\n"
+	      "\n"
+	      "; Made by `ringlet --help-config=man`: change the tables in the source instead.\n"
+	      "\n"
+	      "# NAME\n\nringlet.conf - configuration of ringlet\n"
+	      "\n"
+	      "# DESCRIPTION\n\nThe file is made of settings, *name = value*, and of sections, "
+	      "*name { }* or *name \"title\" { }*.\n\n",
+		file);
+	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++) {
+		fputs("- ", file);
+		print_man_text(file, RULES[i]);
+		fputc('\n', file);
+	}
+	fputs("\n# SETTINGS\n\n", file);
+	print_document_section(file, true, IN_SERVER);
+	fputs("# ENDPOINTS\n\nWhat a *location* may name, with the settings that then may stand in "
+	      "it.\n\n",
+		file);
+	print_document_endpoints(file, true);
+	fputs("# EXAMPLE\n"
+	      "\n"
+	      "```\n"
+	      "listen \"localhost:8080\"\n"
+	      "workers = 2\n"
+	      "timeouts { idle = 30s }\n"
+	      "site \"*\" {\n"
+	      "  root = \"/srv/www\"\n"
+	      "  location \"/\"         { endpoint = \"static\" }\n"
+	      "  location \"/dynamic/\" { endpoint = \"dynamic\" }\n"
+	      "  location \"/ping\"     { endpoint = \"ping\" }\n"
+	      "}\n"
+	      "```\n"
+	      "\n"
+	      "# SEE ALSO\n\n*ringlet*(8)\n",
+		file);
+}
+
+void configuration_print_help(const char *format, FILE *file)
+{
+	if (!format)
+		print_text_section(file, 0, IN_SERVER);
+	else if (strcmp(format, "man") == 0)
+		print_man(file);
+	else
+		print_markdown(file);
 }

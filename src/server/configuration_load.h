@@ -1,75 +1,111 @@
 /* The steps of loading a configuration, private to src/server.
  *
- *	text → outline → values → check
+ *	text → scanner → reader → check
  *
- * libconfuse parses the values, but forgives too much: an unclosed section, a setting given twice,
- * an unset variable, a semicolon or a stray byte pass in silence, and its line numbers drift after
- * a block comment.  So an outline is read first: a scanner by its lexical rules, made strict, and a
- * walk over the tables that builds the tree of sections with the line of everything in it.  What
- * passes is then read by libconfuse, its strings are put into that tree, and the check turns them
- * into values.  The first mistake ends the loading. */
+ * The scanner makes tokens and decodes strings.  The reader walks over the rows of the tables and
+ * builds the tree of sections with the place of everything in it.  The check turns strings into
+ * values, makes paths absolute and adds the defaults.  Each step goes on after a mistake, so that
+ * all mistakes of a file are listed; no file with a mistake is loaded. */
 #ifndef RINGLET_SERVER_CONFIGURATION_LOAD_H
 #define RINGLET_SERVER_CONFIGURATION_LOAD_H
 
+#include <sys/types.h>
+
 #include "server/configuration.h"
 
-/* Prints `FILE:LINE: text` to stderr and returns -EINVAL. */
-int configuration_complain(const char *file, unsigned line, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* One loading: how many mistakes were found in all its files. */
+struct loading {
+	unsigned mistake_count;
+	struct source *sources;
+};
+
+/* The text of one file; it lives as long as the configuration, for messages. */
+struct source {
+	struct source *next;
+	struct loading *loading;
+	const struct source *includer;
+	char *name;      /* as messages show it */
+	char *directory; /* absolute: what relative paths are relative to */
+	char *bytes;
+	size_t length;
+	dev_t device; /* with the inode: which file it is */
+	ino_t inode;
+};
+
+/* Prints the complaint with its place to stderr and counts it; returns -EINVAL. */
+int configuration_complain(struct setting_place place, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What may be written for a setting, to be freed; NULL: out of memory. */
+char *configuration_expected(const struct setting *setting);
 
 /* --- scanner: configuration_scan.c --------------------------------------------------------- */
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_WORD,     /* without quotes */
-	TOKEN_STRING,   /* "…" or '…'; its text includes the quotes */
-	TOKEN_VARIABLE, /* ${NAME} or ${NAME:-default} */
+	TOKEN_WORD,
+	TOKEN_STRING, /* also a ${VARIABLE} without quotes */
 	TOKEN_OPEN,
 	TOKEN_CLOSE,
 	TOKEN_EQUALS,
 	TOKEN_COMMA,
+	TOKEN_BROKEN, /* the scanner has complained */
 };
 
 struct token {
 	enum token_kind kind;
-	struct text text;
-	unsigned line;
+	struct text text;   /* as it stands in the file */
+	struct text string; /* WORD, STRING: decoded, valid until the next token */
+	struct setting_place place;
 };
 
 struct scanner {
-	const char *file;
-	char *bytes; /* comments are overwritten with spaces as they are passed */
-	size_t length;
-	size_t position;
+	const struct source *source;
+	struct text rest;
 	unsigned line;
+	const char *line_start;
+	char *string; /* of the token at hand; free() it at the end */
+	size_t string_length, string_size;
+	bool is_broken;
 };
 
-/* The next token: 0, or -EINVAL after complaining. */
-int scanner_next(struct scanner *scanner, struct token *token);
+void scanner_start(struct scanner *scanner, const struct source *source);
+void scanner_next(struct scanner *scanner, struct token *token);
 
 /* --- the steps ----------------------------------------------------------------------------- */
 
-/* Builds the tree below `root`, with lines and without values; blanks the comments in `bytes`. */
-int configuration_outline(struct section *root, char *bytes, size_t length);
+/* Builds the tree below `root`. */
+void configuration_read(struct section *root, const struct source *source);
 
-/* Puts the strings and titles, as libconfuse parses them, into the outline. */
-int configuration_read_values(struct section *root, const char *bytes, size_t length);
-
-/* Turns strings into values and completes the tree; relative paths are relative to `directory`,
- * which is absolute. */
-int configuration_check(struct section *root, const char *directory);
+/* Turns strings into values and completes the tree.  0, -EINVAL if there was a mistake, or -ENOMEM.
+ */
+int configuration_check(struct section *root, const struct loading *loading);
 
 /* --- what they share ----------------------------------------------------------------------- */
 
-/* Is this the section whose table an endpoint extends? */
-bool configuration_is_location(const struct section *section);
+/* With copies of all.  NULL: out of memory. */
+struct source *source_new(struct loading *loading, const char *name, const char *directory,
+	const char *bytes, size_t length);
 
-/* A setting of any endpoint, or NULL.  *owner (may be NULL): whose. */
+/* Reads a file that `includer` (NULL: the command line) names: 0 or a negative errno. */
+int source_read(struct source **source, struct loading *loading, const struct source *includer,
+	const char *path);
+
+/* path, or directory/path with leading "./" and "../" taken off as far as that is right. */
+int configuration_make_absolute(char **absolute, const char *directory, const char *path);
+
+/* The settings that several endpoints share, and that may stand in a site; or NULL. */
+const struct setting *configuration_shared_settings(void);
+
+/* A setting of any endpoint alone, or NULL.  *owner: whose. */
 const struct setting *configuration_find_endpoint_setting(
 	const char *name, const struct endpoint **owner);
 
-/* All of them: the file's text, or that of the quick start.  `file` names it in messages. */
+/* Before defaults are added, too. */
+const struct endpoint *configuration_endpoint_so_far(const struct section *location);
+
+/* All steps; the bytes are copied.  "" for the path of a quick start. */
 int configuration_load_text(struct configuration **configuration, const char *path,
-	const char *file, const char *directory, char *bytes, size_t length);
+	const char *directory, const char *bytes, size_t length);
 
 #endif

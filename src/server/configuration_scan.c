@@ -1,10 +1,8 @@
-/* The scanner: the lexical rules of libconfuse, made strict.
+/* The scanner: from bytes to tokens, with strings decoded.
  *
- * Whatever it lets through means the same to libconfuse; what libconfuse would skip or guess at is
- * refused with its line: semicolons, stray bytes, strings over the end of a line, escapes other
- * than the few documented ones, variables that are not set.  Comments are overwritten with spaces
- * while they are passed, because libconfuse counts lines wrongly after block comments. */
-#include <errno.h>
+ * It skips nothing that it does not understand: semicolons, stray bytes, characters that nobody
+ * sees, strings over the end of a line, unknown escapes and variables that are not set are mistakes
+ * with a place.  After one it returns what it passed as a TOKEN_BROKEN, and goes on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,82 +10,99 @@
 
 static bool is_at(const struct scanner *scanner, const char *string)
 {
-	size_t length = strlen(string);
-
-	return scanner->length - scanner->position >= length &&
-	       memcmp(scanner->bytes + scanner->position, string, length) == 0;
+	return text_starts_with(scanner->rest, text_of(string));
 }
 
 static bool is_at_end(const struct scanner *scanner)
 {
-	return scanner->position == scanner->length;
+	return scanner->rest.length == 0;
 }
 
 static char current_byte(const struct scanner *scanner)
 {
-	return scanner->bytes[scanner->position];
+	return scanner->rest.bytes[0];
 }
 
-#define complain(scanner, ...) configuration_complain((scanner)->file, (scanner)->line, __VA_ARGS__)
+/* Columns count characters, not bytes. */
+static struct setting_place place_of(const struct scanner *scanner)
+{
+	struct setting_place place = { scanner->source, scanner->line, 1 };
+
+	for (const char *byte = scanner->line_start; byte < scanner->rest.bytes; byte++)
+		place.column += ((unsigned char)*byte & 0xc0) != 0x80;
+	return place;
+}
+
+#define complain(scanner, ...)                                                                     \
+	((scanner)->is_broken = true, (void)configuration_complain(place_of(scanner), __VA_ARGS__))
+
+static void skip(struct scanner *scanner, size_t length)
+{
+	while (length-- > 0 && scanner->rest.length > 0) {
+		bool is_line = current_byte(scanner) == '\n';
+
+		scanner->rest = text_from(scanner->rest, 1);
+		if (is_line) {
+			scanner->line++;
+			scanner->line_start = scanner->rest.bytes;
+		}
+	}
+}
 
 /* --- blanks and comments ------------------------------------------------------------------- */
 
-static void blank_byte(struct scanner *scanner)
+static void skip_block_comment(struct scanner *scanner)
 {
-	if (current_byte(scanner) == '\n')
-		scanner->line++;
-	else
-		scanner->bytes[scanner->position] = ' ';
-	scanner->position++;
-}
+	struct scanner start = *scanner;
 
-static void skip_line_comment(struct scanner *scanner)
-{
-	while (!is_at_end(scanner) && current_byte(scanner) != '\n')
-		blank_byte(scanner);
-}
-
-static int skip_block_comment(struct scanner *scanner)
-{
-	unsigned line = scanner->line;
-
-	blank_byte(scanner);
-	blank_byte(scanner);
+	skip(scanner, 2);
 	while (!is_at_end(scanner) && !is_at(scanner, "*/"))
-		blank_byte(scanner);
+		skip(scanner, 1);
 	if (is_at_end(scanner))
-		return configuration_complain(
-			scanner->file, line, "the comment does not end, expected */");
-	blank_byte(scanner);
-	blank_byte(scanner);
-	return 0;
+		complain(&start, "the comment does not end, expected */");
+	skip(scanner, 2);
 }
 
-static bool is_blank(char byte)
-{
-	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
-}
-
-static int skip_blanks(struct scanner *scanner)
+static void skip_blanks(struct scanner *scanner)
 {
 	while (!is_at_end(scanner)) {
-		if (is_blank(current_byte(scanner))) {
-			blank_byte(scanner);
-		} else if (is_at(scanner, "#") || is_at(scanner, "//")) {
-			skip_line_comment(scanner);
-		} else if (is_at(scanner, "/*")) {
-			int r = skip_block_comment(scanner);
-
-			if (r < 0)
-				return r;
-		} else {
+		if (is_at(scanner, "/*"))
+			skip_block_comment(scanner);
+		else if (is_at(scanner, "#") || is_at(scanner, "//"))
+			skip(scanner, text_find(scanner->rest, '\n'));
+		else if (current_byte(scanner) != '\0' && strchr(" \t\r\n", current_byte(scanner)))
+			skip(scanner, 1);
+		else
 			break;
-		}
 	}
-	return 0;
 }
 
-/* --- variables ----------------------------------------------------------------------------- */
+/* --- strings ------------------------------------------------------------------------------- */
+
+static void append(struct scanner *scanner, struct text text)
+{
+	size_t wanted = scanner->string_length + text.length;
+
+	if (wanted > scanner->string_size) {
+		char *larger = realloc(scanner->string, 2 * wanted);
+
+		if (!larger) {
+			complain(scanner, "out of memory, expected a shorter string");
+			return;
+		}
+		scanner->string = larger;
+		scanner->string_size = 2 * wanted;
+	}
+	memcpy(scanner->string + scanner->string_length, text.bytes, text.length);
+	scanner->string_length = wanted;
+}
+
+/* Appends what stands at hand as it is. */
+static void take(struct scanner *scanner, size_t length)
+{
+	append(scanner, text_first(scanner->rest, length));
+	skip(scanner, length);
+}
 
 static bool is_variable_byte(char byte)
 {
@@ -97,127 +112,117 @@ static bool is_variable_byte(char byte)
 
 enum { VARIABLE_NAME_LENGTH_MAX = 127 };
 
-struct variable {
-	struct text name;
-	bool has_default;
-	size_t length; /* of all of it, the braces included */
-};
-
-/* "${NAME}" or "${NAME:-default}", at the start of the text.  A default with a quote, a brace or
- * the end of a line in it is a variable whose own brace was forgotten. */
-static bool find_variable(struct variable *variable, struct text text)
+/* "${NAME}" or "${NAME:-default}".  A default with a quote, a brace or the end of a line in it is a
+ * variable whose own brace was forgotten. */
+static void scan_variable(struct scanner *scanner)
 {
-	struct text inside = text_from(text_first(text, text_find(text, '}')), 2);
+	struct text inside = text_from(text_first(scanner->rest, text_find(scanner->rest, '}')), 2);
+	char name[VARIABLE_NAME_LENGTH_MAX + 1] = "";
 	size_t length = 0;
+	struct text rest;
+	const char *value;
 
 	while (length < inside.length && is_variable_byte(inside.bytes[length]))
 		length++;
-	variable->name = text_first(inside, length);
-	variable->length = inside.length + 3;
-	inside = text_from(inside, length);
-	variable->has_default = text_starts_with(inside, text_literal(":-"));
-	for (size_t i = 0; i < inside.length; i++) {
-		if (strchr("\n\"'{", inside.bytes[i])) /* or a NUL */
-			return false;
+	rest = text_from(inside, length);
+	for (size_t i = 0; i < rest.length; i++) {
+		if (strchr("\n\"'{", rest.bytes[i])) /* or a NUL */
+			length = 0;
 	}
-	return variable->length <= text.length && length > 0 &&
-	       length <= VARIABLE_NAME_LENGTH_MAX && (variable->has_default || inside.length == 0);
-}
-
-static bool is_set(const struct variable *variable)
-{
-	char name[VARIABLE_NAME_LENGTH_MAX + 1];
-
-	memcpy(name, variable->name.bytes, variable->name.length);
-	name[variable->name.length] = '\0';
-	return getenv(name) != NULL;
-}
-
-static int scan_variable(struct scanner *scanner)
-{
-	struct text rest = { scanner->bytes + scanner->position,
-		scanner->length - scanner->position };
-	struct variable variable;
-
-	if (!find_variable(&variable, rest))
-		return complain(scanner, "broken variable, expected ${NAME} or ${NAME:-default}");
-	if (!variable.has_default && !is_set(&variable))
-		return complain(scanner,
-			"the variable %.*s is not set, expected it in the environment or a default "
-			"as in ${%.*s:-default}",
-			TEXT_ARGUMENTS(variable.name), TEXT_ARGUMENTS(variable.name));
-	scanner->position += variable.length;
-	return 0;
-}
-
-/* --- strings ------------------------------------------------------------------------------- */
-
-static bool is_hexadecimal(char byte)
-{
-	return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') ||
-	       (byte >= 'A' && byte <= 'F');
-}
-
-static int scan_escape(struct scanner *scanner)
-{
-	const char *bytes = scanner->bytes + scanner->position;
-	size_t length = scanner->length - scanner->position;
-
-	if (length >= 4 && bytes[1] == 'x' && is_hexadecimal(bytes[2]) &&
-		is_hexadecimal(bytes[3]) && !(bytes[2] == '0' && bytes[3] == '0')) {
-		scanner->position += 4;
-		return 0;
+	if (length == 0 || length > VARIABLE_NAME_LENGTH_MAX ||
+		inside.length + 2 >= scanner->rest.length ||
+		(rest.length > 0 && !text_starts_with(rest, text_literal(":-")))) {
+		complain(scanner, "broken variable, expected ${NAME} or ${NAME:-default}");
+		skip(scanner, 2);
+		return;
 	}
-	if (length >= 2 && bytes[1] != '\0' && strchr("\\\"'$nrt", bytes[1])) {
-		scanner->position += 2;
-		return 0;
-	}
-	return complain(scanner, "unknown escape in a string, expected \\\\, \\\", \\', \\$, \\n, "
-				 "\\r, \\t or \\xHH");
+	memcpy(name, inside.bytes, length);
+	value = getenv(name);
+	if (!value && rest.length == 0)
+		complain(scanner,
+			"the variable %s is not set, expected it in the environment or a default "
+			"as in ${%s:-default}",
+			name, name);
+	append(scanner, value ? text_of(value) : text_from(rest, 2));
+	skip(scanner, inside.length + 3);
 }
 
-static int scan_double_quoted(struct scanner *scanner)
+static int hexadecimal(char byte)
 {
-	int r = 0;
+	static const char digits[] = "0123456789abcdef";
+	const char *digit = byte != '\0' ? strchr(digits, byte | 0x20) : NULL;
 
-	if (current_byte(scanner) == '\\')
-		r = scan_escape(scanner);
-	else if (is_at(scanner, "${"))
-		r = scan_variable(scanner);
+	return byte >= '0' && digit ? (int)(digit - digits) : -1;
+}
+
+static void scan_escape(struct scanner *scanner)
+{
+	static const char letters[] = "\\\"'$nrt", meanings[] = "\\\"'$\n\r\t";
+	const char *bytes = scanner->rest.bytes;
+	const char *letter =
+		scanner->rest.length >= 2 && bytes[1] ? strchr(letters, bytes[1]) : NULL;
+	bool is_code = scanner->rest.length >= 4 && bytes[1] == 'x' && hexadecimal(bytes[2]) >= 0 &&
+		       hexadecimal(bytes[3]) >= 0;
+	char code = is_code ? (char)(hexadecimal(bytes[2]) << 4 | hexadecimal(bytes[3])) : '\0';
+
+	if (letter)
+		append(scanner, (struct text){ &meanings[letter - letters], 1 });
+	else if (code != '\0')
+		append(scanner, (struct text){ &code, 1 });
 	else
-		scanner->position++;
-	return r;
+		complain(scanner, "unknown escape in a string, expected \\\\, \\\", \\', \\$, \\n, "
+				  "\\r, \\t or \\xHH");
+	skip(scanner, code != '\0' ? 4 : 2);
 }
 
-/* Between single quotes only \\ and \' are escapes, and nothing is replaced. */
-static int scan_single_quoted(struct scanner *scanner)
+/* The length of an invisible character at hand, after complaining; 0: none. */
+static size_t refuse_invisible(struct scanner *scanner)
 {
-	scanner->position += is_at(scanner, "\\\\") || is_at(scanner, "\\'") ? 2 : 1;
-	return 0;
+	unsigned code_point;
+	size_t length = setting_invisible(scanner->rest, &code_point);
+
+	if (length == 0 || code_point == '\t')
+		return 0;
+	if (code_point <= 0x7f)
+		complain(scanner, "unexpected byte 0x%02X%s, expected text", code_point,
+			code_point == 0 ? ", a NUL" : "");
+	else
+		complain(scanner,
+			"invisible character U+%04X%s, expected none (in a string its bytes may be "
+			"written as \\xHH)",
+			code_point, code_point == 0xfeff ? ", a byte order mark" : "");
+	return length;
 }
 
-static int scan_string(struct scanner *scanner)
+static void scan_string(struct scanner *scanner)
 {
 	char quote = current_byte(scanner);
+	struct scanner start = *scanner;
+	size_t length;
 
-	scanner->position++;
-	while (!is_at_end(scanner) && current_byte(scanner) != quote) {
-		char byte = current_byte(scanner);
-		int r;
-
-		if (byte == '\n')
-			break;
-		if (byte == '\0')
-			return complain(scanner, "a NUL byte in a string, expected text");
-		r = quote == '"' ? scan_double_quoted(scanner) : scan_single_quoted(scanner);
-		if (r < 0)
-			return r;
+	skip(scanner, 1);
+	while (!is_at_end(scanner) && current_byte(scanner) != quote &&
+		current_byte(scanner) != '\n') {
+		if (quote == '"' && current_byte(scanner) == '\\') {
+			scan_escape(scanner);
+		} else if (quote == '"' && is_at(scanner, "${")) {
+			scan_variable(scanner);
+		} else if (is_at(scanner, "\\\\") || is_at(scanner, "\\'")) {
+			skip(scanner, 1);
+			take(scanner, 1);
+		} else if ((length = refuse_invisible(scanner)) > 0) {
+			skip(scanner, length);
+		} else {
+			take(scanner, 1);
+		}
 	}
-	if (is_at_end(scanner) || current_byte(scanner) != quote)
-		return complain(
-			scanner, "the string does not end, expected %c on the same line", quote);
-	scanner->position++;
-	return 0;
+	if (is_at_end(scanner) || current_byte(scanner) != quote) {
+		scanner->is_broken = true;
+		(void)configuration_complain(place_of(&start),
+			"the string does not end, expected %c on the same line", quote);
+		return;
+	}
+	skip(scanner, 1);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -229,73 +234,93 @@ static bool is_word_byte(char byte)
 	return code > ' ' && code != 0x7f && !strchr("#\"'={}()+,;*$", byte);
 }
 
-static int scan_word(struct scanner *scanner)
+static void scan_word(struct scanner *scanner)
 {
-	while (!is_at_end(scanner) && is_word_byte(current_byte(scanner)))
-		scanner->position++;
+	unsigned code_point;
+
+	while (!is_at_end(scanner) && is_word_byte(current_byte(scanner)) &&
+		setting_invisible(scanner->rest, &code_point) == 0)
+		take(scanner, 1);
 	if (is_at_end(scanner) || current_byte(scanner) == '\0' ||
 		!strchr("*$+(", current_byte(scanner)))
-		return 0;
-	return complain(scanner, "unexpected %c in a word, expected quotes around it",
+		return;
+	complain(scanner, "unexpected %c in a word, expected quotes around it",
 		current_byte(scanner));
+	while (!is_at_end(scanner) && current_byte(scanner) > ' ')
+		skip(scanner, 1);
 }
 
-static int refuse_byte(const struct scanner *scanner)
+static void refuse_byte(struct scanner *scanner)
 {
-	unsigned char byte = (unsigned char)current_byte(scanner);
+	size_t length = refuse_invisible(scanner);
 
-	if (byte == ';')
-		return complain(scanner, "no semicolons here, expected the next setting");
-	if (is_at(scanner, "+="))
-		return complain(scanner, "+= is not known here, expected =");
-	if (byte <= ' ' || byte == 0x7f)
-		return complain(scanner, "unexpected byte 0x%02X, expected text", byte);
-	return complain(scanner, "unexpected %c, expected quotes around it", byte);
+	if (length == 0) {
+		length = 1;
+		if (current_byte(scanner) == ';')
+			complain(scanner, "no semicolons here, expected the next setting");
+		else if (is_at(scanner, "+="))
+			complain(scanner, "+= is not known here, expected =");
+		else
+			complain(scanner, "unexpected %c, expected quotes around it",
+				current_byte(scanner));
+	}
+	skip(scanner, length);
 }
 
-static int scan_token(struct scanner *scanner, struct token *token)
+static enum token_kind scan_token(struct scanner *scanner)
 {
 	static const char punctuation[] = "{}=,";
 	static const enum token_kind kinds[] = { TOKEN_OPEN, TOKEN_CLOSE, TOKEN_EQUALS,
 		TOKEN_COMMA };
 	char byte = current_byte(scanner);
 	const char *found = byte != '\0' ? strchr(punctuation, byte) : NULL;
+	unsigned code_point;
 
 	if (found) {
-		token->kind = kinds[found - punctuation];
-		scanner->position++;
-		return 0;
+		skip(scanner, 1);
+		return kinds[found - punctuation];
 	}
 	if (byte == '"' || byte == '\'') {
-		token->kind = TOKEN_STRING;
-		return scan_string(scanner);
+		scan_string(scanner);
+		return TOKEN_STRING;
 	}
 	if (is_at(scanner, "${")) {
-		token->kind = TOKEN_VARIABLE;
-		return scan_variable(scanner);
+		scan_variable(scanner);
+		return TOKEN_STRING;
 	}
-	if (!is_word_byte(byte))
-		return refuse_byte(scanner);
-	token->kind = TOKEN_WORD;
-	return scan_word(scanner);
+	if (!is_word_byte(byte) || setting_invisible(scanner->rest, &code_point) > 0) {
+		refuse_byte(scanner);
+		return TOKEN_BROKEN;
+	}
+	scan_word(scanner);
+	return TOKEN_WORD;
 }
 
-int scanner_next(struct scanner *scanner, struct token *token)
+void scanner_next(struct scanner *scanner, struct token *token)
 {
-	size_t start;
-	int r = skip_blanks(scanner);
+	const char *start;
 
-	if (r < 0)
-		return r;
-	start = scanner->position;
-	token->line = scanner->line;
-	token->kind = TOKEN_END;
-	if (!is_at_end(scanner))
-		r = scan_token(scanner, token);
-	else if (start > 0 && scanner->bytes[start - 1] == '\n')
-		token->line--; /* the end is where the last line ends */
-	if (r < 0)
-		return r;
-	token->text = (struct text){ scanner->bytes + start, scanner->position - start };
-	return 0;
+	skip_blanks(scanner);
+	scanner->string_length = 0;
+	scanner->is_broken = false;
+	token->place = place_of(scanner);
+	start = scanner->rest.bytes;
+	token->kind = is_at_end(scanner) ? TOKEN_END : scan_token(scanner);
+	token->text = (struct text){ start, (size_t)(scanner->rest.bytes - start) };
+	token->string = (struct text){ scanner->string, scanner->string_length };
+	if (scanner->is_broken)
+		token->kind = TOKEN_BROKEN;
+	/* The end is where the last line ends, not on a line that is not there. */
+	if (token->kind == TOKEN_END && token->place.column == 1 && token->place.line > 1)
+		token->place.line--;
+}
+
+void scanner_start(struct scanner *scanner, const struct source *source)
+{
+	*scanner = (struct scanner){
+		.source = source,
+		.rest = { source->bytes, source->length },
+		.line = 1,
+		.line_start = source->bytes,
+	};
 }

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "net/listener.h"
+#include "server/configuration.h"
 
 enum {
 	BACKLOG = 4096,
@@ -112,8 +113,7 @@ static int bind_first_near(struct listening_socket *socket, unsigned port_chosen
 	return bind_first(socket, CHECKS_MAX);
 }
 
-/* A machine without IPv6 refuses its loopback address: no reason not to serve the others. */
-static bool is_ipv6_missing(const struct address *address, int error)
+bool listening_lacks_ipv6(const struct address *address, int error)
 {
 	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&address->storage;
 
@@ -159,27 +159,31 @@ static void free_socket(struct listening_socket *socket, unsigned slot_count)
 	*socket = (struct listening_socket){ .fds = NULL };
 }
 
-static int parse_address(struct address *address, const char *name)
+/* Without IPv6 the dual address is that of IPv4 alone. */
+static int open_as_ipv4(struct listening_socket *socket, unsigned slot_count, unsigned port_chosen)
 {
-	const char *expected;
-	int r = address_parse(address, text_of(name), &expected);
+	struct address *address = &socket->address;
+	struct sockaddr_in ipv4 = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)address_port(&address->storage)) };
 
-	if (r < 0)
-		fprintf(stderr, "cannot listen on %s: expected %s\n", name, expected);
-	return r;
+	free(socket->fds);
+	memcpy(&address->storage, &ipv4, sizeof(ipv4));
+	address->size = sizeof(ipv4);
+	return open_socket(socket, slot_count, port_chosen);
 }
 
 /* 0, also when only IPv6 is missing: then *missing names the address and nothing was opened. */
-static int open_next(struct listening *listening, const struct section *section,
+static int open_next(struct listening *listening, const struct address *address,
 	unsigned *port_chosen, struct address *missing)
 {
 	struct listening_socket *socket = &listening->sockets[listening->count];
-	int r = parse_address(&socket->address, section->title);
+	int r;
 
-	if (r < 0)
-		return r;
+	socket->address = *address;
 	r = open_socket(socket, listening->slot_count, *port_chosen);
-	if (is_ipv6_missing(&socket->address, r)) {
+	if (address->dual && listening_lacks_ipv6(address, r))
+		r = open_as_ipv4(socket, listening->slot_count, *port_chosen);
+	if (listening_lacks_ipv6(&socket->address, r)) {
 		*missing = socket->address;
 		free_socket(socket, listening->slot_count);
 		return 0;
@@ -199,10 +203,15 @@ static int open_all(struct listening *listening, const struct section *configura
 	unsigned port_chosen = 0;
 
 	for (size_t i = 0; (section = section_child(configuration, "listen", i)); i++) {
-		int r = open_next(listening, section, &port_chosen, &missing);
+		struct address addresses[ADDRESSES_MAX];
+		size_t count = configuration_addresses(addresses, section);
 
-		if (r < 0)
-			return r;
+		for (size_t j = 0; j < count; j++) {
+			int r = open_next(listening, &addresses[j], &port_chosen, &missing);
+
+			if (r < 0)
+				return r;
+		}
 	}
 	if (listening->count == 0) {
 		say_cannot_listen(&missing, -EAFNOSUPPORT);
@@ -222,7 +231,7 @@ int listening_open(
 	while (section_child(configuration, "listen", wanted))
 		wanted++;
 	*listening = (struct listening){ .slot_count = slot_count };
-	listening->sockets = calloc(wanted, sizeof(struct listening_socket));
+	listening->sockets = calloc(wanted * ADDRESSES_MAX, sizeof(struct listening_socket));
 	if (!listening->sockets)
 		return -ENOMEM;
 	r = open_all(listening, configuration);

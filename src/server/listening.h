@@ -26,6 +26,10 @@ struct listening {
 int listening_open(
 	struct listening *listening, const struct section *configuration, unsigned slot_count);
 
+/* Was the address refused because this machine has no IPv6?  (It refuses ::1, too.)  The others are
+ * served all the same. */
+bool listening_lacks_ipv6(const struct address *address, int error);
+
 /* The descriptor that the worker in `slot` accepts from; -1 once closed. */
 int listening_fd(const struct listening_socket *socket, unsigned slot);
 

@@ -62,6 +62,8 @@ static int open_null(void)
 
 static int open_error_log(const char *path, bool daemon)
 {
+	if (path[0] == '\0')
+		return open_null();
 	if (strcmp(path, "stderr") != 0)
 		return open_file("error_log", path);
 	if (!daemon)

@@ -130,9 +130,11 @@ static void share_out_descriptors(struct server *server, const struct section *s
 	uint64_t wanted = section_number(section_child(settings, "limits", 0), "connections");
 	uint64_t cached = section_number(section_child(settings, "cache", 0), "entries");
 	uint64_t fixed = FIXED_DESCRIPTOR_COUNT, limit = descriptors_raise_limit();
+	struct address addresses[ADDRESSES_MAX];
+	const struct section *listen;
 
-	for (size_t i = 0; section_child(settings, "listen", i); i++)
-		fixed++;
+	for (size_t i = 0; (listen = section_child(settings, "listen", i)); i++)
+		fixed += configuration_addresses(addresses, listen);
 	for (size_t i = 0; section_child(settings, "site", i); i++)
 		fixed++;
 	server->descriptors = descriptors_share_out(limit, fixed, wanted, cached);

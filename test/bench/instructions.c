@@ -108,6 +108,7 @@ static void *open_static(void)
 
 	section = section_new(NULL, NULL, static_endpoint.settings, NULL);
 	must(section != NULL, "section");
+	section->tables[1] = static_endpoint.shared_settings;
 	value = section_add_value(section, section_find_setting(section, "root"), 1);
 	must(value && setting_value_add_string(value, text_literal("www")) == 0, "root");
 	must(section_complete(section) == 0, "settings");

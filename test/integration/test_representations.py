@@ -472,7 +472,7 @@ class Siblings(Case):
                             f' location "/" {{\n  precompressed = {value}\n }}\n}}\n')
             done = harness.run("-c", file, "-t")
             self.assertNotEqual(done.returncode, 0)
-            self.assertIn(f"wrong.conf:5: {message}", done.stderr)
+            self.assertRegex(done.stderr, f"wrong.conf:5:[0-9]+: {re.escape(message)}")
 
 
 if __name__ == "__main__":

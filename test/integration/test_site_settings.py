@@ -42,7 +42,7 @@ class Case(unittest.TestCase):
     def assert_refused(self, text, pattern):
         code, message = self.check(text)
         self.assertEqual(code, 1, text)
-        self.assertRegex(message, r":3: .*" + pattern)
+        self.assertRegex(message, r":3:[0-9]+: .*" + pattern)
 
 
 class Fields(Case):

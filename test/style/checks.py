@@ -38,7 +38,6 @@ LAYERS = {
 PRIVATE_HEADERS = {
     r"liburing(/.*)?\.h|linux/io_uring\.h": r"src/proactor/uring[^/]*|test/bench/.*",
     r"sys/epoll\.h": r"src/proactor/epoll[^/]*|test/bench/.*",
-    r"confuse\.h": r"src/server/configuration[^/]*",
     r"proactor/backend\.h": r"src/proactor/[^/]*|test/.*",
     r"openssl/.*": r"src/net/tls[^/]*",
     r"zlib\.h": r"src/filters/gzip\.c|test/unit/test_gzip\.c",

@@ -1,5 +1,7 @@
 /* net/address.h, and the part of net/listener.h that needs no loop: binding. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,10 +76,10 @@ static void test_port_is_in_host_order(void **state)
 
 static void test_mistaken_addresses_are_refused_with_an_expectation(void **state)
 {
-	static const char *const names[] = { "", ":", "8080", ":8080", "127.0.0.1",
+	static const char *const names[] = { "", ":", "8080", "[*]:80", "127.0.0.1",
 		"127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:80x", "127.0.0.1 :80",
 		"127.1:80", "::1:8080", "[::1]", "[::1]8080", "[127.0.0.1]:80", "[]:80", "[::1:80",
-		"localhost:8080", "unix:", "*:80", "0127.0.0.1:80" };
+		"localhost:8080", "unix:", "**:80", "[::ffff:127.0.0.1]:80", "0127.0.0.1:80" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -87,6 +89,67 @@ static void test_mistaken_addresses_are_refused_with_an_expectation(void **state
 		assert_int_equal(address_parse(&address, text_of(names[i]), &expected), -EINVAL);
 		assert_non_null(expected);
 		assert_int_equal(address.size, 7);
+	}
+}
+
+static void test_every_address_is_dual_and_localhost_is_two(void **state)
+{
+	static const struct {
+		const char *name, *printed[2];
+		int count;
+		bool dual;
+	} cases[] = {
+		{ ":80", { "[::]:80" }, 1, true },
+		{ "*:80", { "[::]:80" }, 1, true },
+		{ "[::]:80", { "[::]:80" }, 1, true },
+		{ "[::1]:80", { "[::1]:80" }, 1, false },
+		{ "0.0.0.0:80", { "0.0.0.0:80" }, 1, false },
+		{ "localhost:80", { "127.0.0.1:80", "[::1]:80" }, 2, false },
+		{ "localhost:x", { NULL }, -EINVAL, false },
+		{ "localhost", { NULL }, -EINVAL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address addresses[ADDRESSES_MAX];
+		const char *expected = NULL;
+		int count = address_parse_all(addresses, text_of(cases[i].name), &expected);
+
+		assert_int_equal(count, cases[i].count);
+		for (int j = 0; j < count; j++) {
+			assert_printed(&addresses[j].storage, cases[i].printed[j]);
+			assert_int_equal(addresses[j].dual, cases[i].dual);
+		}
+	}
+}
+
+static void test_addresses_overlap_as_the_kernel_sees_it(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlaps;
+	} cases[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80", true },
+		{ "127.0.0.1:80", "127.0.0.1:81", false },
+		{ "127.0.0.1:80", "127.0.0.2:80", false },
+		{ "127.0.0.1:0", "127.0.0.1:0", false },
+		{ "127.0.0.1:80", "0.0.0.0:80", true },
+		{ "[::]:80", "127.0.0.1:80", true },
+		{ "[::]:80", "0.0.0.0:80", true },
+		{ "[::]:80", "[::1]:80", true },
+		{ "[::1]:80", "127.0.0.1:80", false },
+		{ "[::1]:80", "0.0.0.0:80", false },
+		{ "unix:/a", "unix:/a", true },
+		{ "unix:/a", "unix:/b", false },
+		{ "unix:/a", "*:80", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address a = parsed(cases[i].a), b = parsed(cases[i].b);
+
+		assert_int_equal(address_overlaps(&a, &b), cases[i].overlaps);
+		assert_int_equal(address_overlaps(&b, &a), cases[i].overlaps);
 	}
 }
 
@@ -119,10 +182,12 @@ static void test_unix_path_fills_the_structure_and_no_more(void **state)
 static void test_hosts_of_peers_have_no_port(void **state)
 {
 	struct address ipv4 = parsed("192.0.2.1:80"), ipv6 = parsed("[2001:db8::1]:80");
-	struct address mapped = parsed("[::ffff:192.0.2.7]:80"), local = parsed("unix:/x");
+	struct address mapped = parsed("[::1]:80"), local = parsed("unix:/x");
 	struct sockaddr_storage unknown = { .ss_family = AF_UNSPEC };
 
 	(void)state;
+	inet_pton(
+		AF_INET6, "::ffff:192.0.2.7", &((struct sockaddr_in6 *)&mapped.storage)->sin6_addr);
 	assert_host(&ipv4.storage, "192.0.2.1");
 	assert_host(&ipv6.storage, "2001:db8::1");
 	assert_host(&mapped.storage, "192.0.2.7");
@@ -207,6 +272,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_parsed_prints_as_it_was_written),
 		cmocka_unit_test(test_port_is_in_host_order),
 		cmocka_unit_test(test_mistaken_addresses_are_refused_with_an_expectation),
+		cmocka_unit_test(test_every_address_is_dual_and_localhost_is_two),
+		cmocka_unit_test(test_addresses_overlap_as_the_kernel_sees_it),
 		cmocka_unit_test(test_bytes_after_a_zero_are_not_ignored),
 		cmocka_unit_test(test_unix_path_fills_the_structure_and_no_more),
 		cmocka_unit_test(test_hosts_of_peers_have_no_port),

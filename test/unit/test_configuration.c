@@ -20,11 +20,8 @@
 #include "server/configuration_load.h"
 
 static const struct setting file_settings[] = {
-	{ .name = "root", .type = SETTING_DIRECTORY, .inherited = true },
-	{ .name = "index",
-		.type = SETTING_STRINGS,
-		.inherited = true,
-		.fallback = "{\"index.html\"}" },
+	{ "root", SETTING_DIRECTORY, IN_SITE | IN_LOCATION, .required = true },
+	{ "index", SETTING_STRINGS, IN_SITE | IN_LOCATION, "{\"index.html\"}" },
 	{ 0 },
 };
 static const struct setting delay_settings[] = {
@@ -32,7 +29,7 @@ static const struct setting delay_settings[] = {
 	{ 0 },
 };
 
-static const struct endpoint files = { .name = "static", .settings = file_settings };
+static const struct endpoint files = { .name = "static", .shared_settings = file_settings };
 static const struct endpoint slow = { .name = "slow", .settings = delay_settings };
 static const struct endpoint plain = { .name = "ping" };
 
@@ -48,7 +45,7 @@ const struct endpoint *endpoint_named(struct text name)
 }
 
 static const char SAMPLE[] = "listen \"127.0.0.1:8080\" {}   # comment\n"
-			     "listen '[::1]:8080' {} // comment\n"
+			     "listen '[::1]:8080' // comment\n"
 			     "workers = 2 /* a\n comment */ backend = epoll\n"
 			     "access_log = \"\"\n"
 			     "user = \"${RINGLET_TEST_USER:-no}\\\"body\\\\\"\n"
@@ -69,7 +66,7 @@ static int load(struct configuration **configuration, const char *text, size_t l
 	/* Without a terminating zero the sanitizer sees whoever reads on. */
 	copy = realloc(copy, length > 0 ? length : 1);
 	memcpy(copy, text, length);
-	return configuration_load_text(configuration, "test", NULL, "/", copy, length);
+	return configuration_load_text(configuration, "test", "/", copy, length);
 }
 
 static struct configuration *load_well(const char *text)
@@ -142,16 +139,11 @@ static void test_lines_survive_block_comments(void **state)
 {
 	struct configuration *configuration = load_well(SAMPLE);
 	const struct section *root = configuration->root;
-	const char *file;
-	unsigned line;
 
 	(void)state;
-	section_where(root, "workers", &file, &line);
-	assert_string_equal(file, "test");
-	assert_int_equal(line, 3);
-	section_where(root, "backend", &file, &line);
-	assert_int_equal(line, 4);
-	assert_int_equal(section_child(root, "site", 1)->line, 15);
+	assert_int_equal(section_find_value(root, "workers")->place.line, 3);
+	assert_int_equal(section_find_value(root, "backend")->place.line, 4);
+	assert_int_equal(section_child(root, "site", 1)->place.line, 15);
 	configuration_free(configuration);
 }
 

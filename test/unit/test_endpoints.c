@@ -47,6 +47,7 @@ static void *open_endpoint(const struct endpoint *endpoint, struct section **loc
 	void *state;
 
 	*location = section_new(NULL, NULL, endpoint->settings, NULL);
+	(*location)->tables[1] = endpoint->shared_settings;
 	add_value(*location, "root", place_path(&place, "www"));
 	assert_int_equal(section_complete(*location), 0);
 	assert_int_equal(endpoint->open(&state, *location, place.proactor), 0);
@@ -538,6 +539,7 @@ static int set_up_siblings(void **state)
 	make_younger("www/a.txt.zst", text_literal("zstandard"));
 	make_younger("www/dir/index.html.gz", text_literal("index"));
 	negotiating_site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	negotiating_site->tables[1] = static_endpoint.shared_settings;
 	add_value(negotiating_site, "root", place_path(&place, "www"));
 	add_value(negotiating_site, "precompressed", "zst");
 	assert_int_equal(
