@@ -39,6 +39,9 @@ static void free_site(struct site *site)
 	while ((node = list_take_first(&site->locations)))
 		free_location(container_of(node, struct location, node));
 	location_fields_free(site->fields);
+	for (size_t i = 0; i < site->alias_count; i++)
+		free((char *)site->aliases[i].bytes);
+	free(site->aliases);
 	free((char *)site->name.bytes);
 	free(site);
 }
@@ -77,9 +80,28 @@ struct site *router_add_site(struct router *router, struct text name)
 	}
 	site->name = (struct text){ take_pointer(&copy), name.length };
 	site->fields = NULL;
+	site->aliases = NULL;
+	site->alias_count = 0;
+	site->canonical = false;
 	list_init(&site->locations);
 	list_append(&router->sites, &site->node);
 	return site;
+}
+
+int router_add_alias(struct site *site, struct text name)
+{
+	struct text *aliases =
+		reallocarray(site->aliases, site->alias_count + 1, sizeof(struct text));
+	char *copy;
+
+	if (!aliases)
+		return -ENOMEM;
+	site->aliases = aliases;
+	copy = copy_bytes(name);
+	if (!copy)
+		return -ENOMEM;
+	aliases[site->alias_count++] = (struct text){ copy, name.length };
+	return 0;
 }
 
 /* Before the first that is shorter: among equals the first stays first. */
@@ -123,6 +145,19 @@ struct location *router_add_location(
 	return location;
 }
 
+static size_t alias_fit(const struct site *site, struct text host)
+{
+	size_t best = 0;
+
+	for (size_t i = 0; i < site->alias_count; i++) {
+		size_t fit = host_fit(site->aliases[i], host);
+
+		if (fit > best)
+			best = fit;
+	}
+	return best;
+}
+
 const struct site *router_find_site(const struct router *router, struct text host)
 {
 	const struct site *best = NULL;
@@ -133,6 +168,11 @@ const struct site *router_find_site(const struct router *router, struct text hos
 		const struct site *site = container_of(node, struct site, node);
 		size_t fit = host_fit(site->name, host);
 
+		if (site->alias_count > 0 && fit < SIZE_MAX) {
+			size_t other = alias_fit(site, host);
+
+			fit = other > fit ? other : fit;
+		}
 		if (!best || fit > best_fit) {
 			best = site;
 			best_fit = fit;
@@ -246,6 +286,31 @@ static bool leaves_as_file(const struct location *location, const struct exchang
 	return location->endpoint->sends_files && exchange_sends_files(exchange);
 }
 
+static bool is_alias(const struct site *site, struct text host)
+{
+	return host_fit(site->name, host) == 0 && alias_fit(site, host) > 0;
+}
+
+/* The site's name, with the port that the client asked for.  The reference begins with "//", so
+ * that the scheme stays what it is for the client, behind a proxy too (RFC 3986 §4.2). */
+static void answer_canonical(const struct site *site, struct exchange *exchange)
+{
+	char memory[RESPONSE_MEMORY_SIZE];
+	struct text host = exchange->request.host;
+	size_t start = host.length > 0 && host.bytes[0] == '[' ? text_find(host, ']') : 0;
+	struct buffer address;
+
+	buffer_init(&address, memory, sizeof(memory));
+	buffer_append_string(&address, "//");
+	buffer_append(&address, site->name);
+	buffer_append(&address, text_from(host, start + text_find(text_from(host, start), ':')));
+	buffer_append(&address, exchange->request.target);
+	if (address.truncated)
+		exchange_answer_error(exchange, 414);
+	else
+		exchange_answer_redirect(exchange, 308, buffer_text(&address));
+}
+
 static void dispatch_path(const struct site *site, struct exchange *exchange)
 {
 	const struct location *location;
@@ -253,6 +318,10 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 
 	if (status != 0) {
 		exchange_answer_error(exchange, status);
+		return;
+	}
+	if (site->canonical && is_alias(site, host_name(exchange->request.host))) {
+		answer_canonical(site, exchange);
 		return;
 	}
 	location = find_endpoint(site, exchange->request.path);

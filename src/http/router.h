@@ -25,7 +25,10 @@ struct location {
 
 struct site {
 	struct list_node node;
-	struct text name; /* "example.com", "*.example.com" or "*"; copied */
+	struct text name;     /* "example.com", "*.example.com" or "*"; copied */
+	struct text *aliases; /* its further names; copied */
+	size_t alias_count;
+	bool canonical; /* requests for an alias are redirected to the name */
 	struct list locations;
 	struct location_fields *fields; /* of answers that no location gives */
 };
@@ -42,21 +45,23 @@ void router_reset(struct router *router);
 
 /* NULL: out of memory. */
 struct site *router_add_site(struct router *router, struct text name);
+int router_add_alias(struct site *site, struct text name); /* 0 or -ENOMEM */
 struct location *router_add_location(
 	struct site *site, struct text prefix, const struct endpoint *endpoint, void *state);
 
-/* The site named by `host` (its port is ignored, case and a dot at its end too), else the longest
- * wildcard that covers it, else "*", else the first; NULL only when there is none. */
+/* The site with a name that is `host` (its port is ignored, case and a dot at its end too), else
+ * the longest wildcard that covers it, else "*", else the first; NULL only when there is none. */
 const struct site *router_find_site(const struct router *router, struct text host);
 
 /* The longest location that begins `path`, or NULL. */
 const struct location *router_find_location(const struct site *site, struct text path);
 
 /* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
- * checks the client and the method, calls handle().  What needs no endpoint is answered here: 400
- * (path), 403, 404, 405 (with Allow), 414, 501, and OPTIONS of "*" and of locations whose endpoint
- * has no answer of its own to it.  The path is the target's up to
- * the "?"; request->path is filled in.  The router must have a site. */
+ * checks the client and the method, calls handle().  A request for an alias of a canonical site is
+ * redirected (308) to the same path of the site's name, on the same port.  What needs no endpoint
+ * is answered here: 400 (path), 403, 404, 405 (with Allow), 414, 501, and OPTIONS of "*" and of
+ * locations whose endpoint has no answer of its own to it.  The path is the target's up to the "?";
+ * request->path is filled in.  The router must have a site. */
 void router_dispatch(const struct router *router, struct exchange *exchange);
 
 /* Answers a request that the wire refused, with the fields of its site: that of its host, as far as

@@ -378,6 +378,11 @@ static int add_site(struct worker *worker, const struct section *section)
 
 	if (!site)
 		return fail(-ENOMEM, "cannot add site \"%s\"", section->title);
+	for (size_t i = 1; r == 0 && i < section->titles->count; i++)
+		r = router_add_alias(site, text_of(section->titles->strings[i]));
+	if (r < 0)
+		return fail(r, "cannot add site \"%s\"", section->title);
+	site->canonical = section_yes(section, "canonical");
 	r = set_fields(&site->fields, section);
 	for (size_t i = 0; r == 0 && (location = section_child(section, "location", i)); i++)
 		r = add_location(worker, site, location);

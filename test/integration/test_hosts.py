@@ -1,6 +1,7 @@
 """Which site answers: Host and the authority of the target (RFC 9110 §7.2, RFC 9112 §3.2)."""
 
 import pathlib
+import socket
 import sys
 import unittest
 
@@ -87,6 +88,71 @@ class Hosts(unittest.TestCase):
         with server.client() as client:  # the target does not stand for it
             client.send(b"GET http://a/name HTTP/1.1\r\n\r\n")
             self.assertEqual(client.response().status, 400)
+
+
+class SeveralNames(unittest.TestCase):
+    """One site with several names; canonical = yes redirects the others to the first."""
+
+    def serve(self, canonical):
+        text = ('listen ":0"\nworkers = 1\naccess_log = off\n'
+                'site "first.org" { root = "{root}" }\n'
+                'site "example.com" "www.example.com" "*.example.net" "[::1]" {\n'
+                f'  root = "{{root}}/b"\n  canonical = {canonical}\n'
+                '  location "/echo" { endpoint = echo }\n}\n')
+        return self.enterContext(Server(files={"name": b"a", "b/name": b"b"},
+                                        configuration=text))
+
+    def test_all_names_lead_to_the_same_site(self):
+        server = self.serve("no")
+        for host, body in (("example.com", b"b"), ("www.example.com:8080", b"b"),
+                           ("x.example.net", b"b"), ("[::1]:80", b"b"), ("first.org", b"a"),
+                           ("other.example.com", b"a"), ("", b"a")):
+            with self.subTest(host):
+                response = server.get("/name", host=host)
+                self.assertEqual((response.status, response.body), (200, body))
+
+    def test_others_are_redirected_to_the_first(self):
+        server = self.serve("yes")
+        for host, target, location in (
+                ("www.example.com", "/name", "//example.com/name"),
+                ("WWW.example.com.:8080", "/a%20b/?q=1&r", "//example.com:8080/a%20b/?q=1&r"),
+                ("x.example.net", "/", "//example.com/"),
+                ("[::1]:81", "//evil.org/x", "//example.com:81//evil.org/x"),
+                ("other.org", "http://www.example.com:82/name", "//example.com:82/name")):
+            with self.subTest(host):
+                response = server.get(target, host=host)
+                self.assertEqual((response.status, response.field("Location")), (308, location))
+        for host, body in (("example.com", b"b"), ("EXAMPLE.com:8080", b"b"), ("first.org", b"a"),
+                           ("other.org", b"a")):
+            with self.subTest(host):
+                response = server.get("/name", host=host)
+                self.assertEqual((response.status, response.body), (200, body))
+
+    def test_the_method_stays(self):
+        server = self.serve("yes")
+        with server.client() as client:
+            response = client.request("POST", "/echo", body=b"some", host="www.example.com")
+            self.assertEqual(response.status, 308)
+            self.assertEqual(client.get("/name", host="example.com").status, 200)
+
+
+class Dual(unittest.TestCase):
+    """A listen of every address takes IPv4 and IPv6 clients, and knows IPv4 ones for what they
+    are."""
+
+    def test_both_families_are_served(self):
+        server = self.enterContext(Server(configuration=(
+            'listen ":0"\nworkers = 1\naccess_log = off\nsite "*" {\n'
+            '  location "/four" { endpoint = ping allow = {"127.0.0.1"} }\n'
+            '  location "/six" { endpoint = ping allow = {"::1"} }\n'
+            '  location "/stats" { endpoint = stats }\n}\n')))
+        port = server.port
+        for host, four, six in (("127.0.0.1", 200, 403), ("::1", 403, 200)):
+            with socket.create_connection((host, port), timeout=harness.SECONDS) as connection:
+                for path, status in (("/four", four), ("/six", six), ("/stats", 200)):
+                    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+                                       "Connection: keep-alive\r\n\r\n".encode())
+                    self.assertIn(f"HTTP/1.1 {status} ".encode(), connection.recv(65536))
 
 
 if __name__ == "__main__":
