@@ -49,7 +49,7 @@ static const char HELP[] =
 	"  -c, --config FILE      what to serve and how\n"
 	"  -t, --test             check it, say \"FILE: ok\" and end\n"
 	"  -T, --print            print it with every default and end\n"
-	"      --help-config      describe every setting (=markdown: a document)\n"
+	"      --help-config      describe every setting (=markdown, =man: documents)\n"
 	"\n"
 	"Running:\n"
 	"  -b, --backend NAME     auto, io_uring or epoll\n"

@@ -20,8 +20,8 @@ static const struct setting settings[] = {
 		.name = "redact",
 		.type = SETTING_YES_NO,
 		.fallback = "yes",
-		.help = "Are the values of Authorization, Cookie and Proxy-Authorization "
-			"replaced by [redacted]?",
+		.help = "Replaces the values of Authorization, Cookie and Proxy-Authorization by "
+			"[redacted].",
 	},
 	{ 0 },
 };

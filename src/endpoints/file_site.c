@@ -91,17 +91,17 @@ const struct setting file_site_settings[] = {
 		.type = SETTING_DIRECTORY,
 		.where = IN_SITE | IN_LOCATION,
 		.required = true,
-		.help = "The directory whose files are served; relative to the file it stands in.  "
-			"Links in it may lead to whatever is inside, never outside.  If it is a "
-			"symbolic link itself, it is looked up again every second, so that a "
-			"switched link needs no signal.",
+		.help = "The directory whose files are served.  A relative path is relative to "
+			"the file that names it.  Symbolic links in it may lead anywhere inside, "
+			"never outside.  If the root is itself a symbolic link, it is looked up "
+			"again every second, so a new release can be put live by switching it.",
 	},
 	{
 		.name = "index",
 		.type = SETTING_STRINGS,
 		.where = IN_SITE | IN_LOCATION,
 		.fallback = "{\"index.html\"}",
-		.help = "Names of the files that stand for their directory, tried in this order.",
+		.help = "The files that are served for a directory: the first that exists.",
 	},
 	{
 		.name = "try",
@@ -110,8 +110,9 @@ const struct setting file_site_settings[] = {
 		.fallback = "{}",
 		.check = fallback_check_paths,
 		.expected = "paths as in {\"/app.html\"}",
-		.help = "Files beneath the root that are sent where there is none for the path, "
-			"tried in this order.",
+		.help = "Files beneath the root that are served, with 200, when the requested "
+			"file does not exist: the first that exists.  Set it to {\"/app.html\"} "
+			"for an application with routes of its own.",
 	},
 	{
 		.name = "error_page",
@@ -120,24 +121,24 @@ const struct setting file_site_settings[] = {
 		.fallback = "{}",
 		.check = fallback_check_pages,
 		.expected = "a status and a path as in {\"404 /404.html\"}",
-		.help = "Files beneath the root that are the body of an error, also of a method or "
-			"client that is refused there; the status stays. Without the file the body "
-			"is plain.",
+		.help = "Files beneath the root that are the body of error responses, also when a "
+			"method or client is refused.  The status stays; without the file the "
+			"body is plain.",
 	},
 	{
 		.name = "dot_files",
 		.type = SETTING_YES_NO,
 		.where = IN_SITE | IN_LOCATION,
 		.fallback = "no",
-		.help = "Are files served whose name, or a directory's on the way, begins with a "
-			"dot?  no: 404, but for /.well-known/.",
+		.help = "Serves files whose name, or a directory in whose path, begins with a "
+			"dot.  no: they get 404, except below /.well-known/.",
 	},
 	{
 		.name = "autoindex",
 		.type = SETTING_YES_NO,
 		.where = IN_SITE | IN_LOCATION,
 		.fallback = "no",
-		.help = "Is a directory without an index file listed, by name, size and time?  no: "
+		.help = "Lists a directory that has no index file, by name, size and time.  no: "
 			"403.",
 	},
 	{
@@ -164,8 +165,8 @@ const struct setting file_site_settings[] = {
 		.fallback = "\"utf-8\"",
 		.check = media_type_check_charset,
 		.expected = "the name of a character encoding as \"utf-8\", or \"\"",
-		.help = "What the media type of a text file says its characters are; \"\": "
-			"nothing.",
+		.help = "The character encoding that the media type of text files names.  \"\": "
+			"none.",
 	},
 	{ 0 },
 };
@@ -177,10 +178,9 @@ const struct setting file_site_static_settings[] = {
 		.fallback = "{}",
 		.check = siblings_check,
 		.expected = "some of \"zst\", \"br\" and \"gz\", each once",
-		.help = "Which siblings of a file (page.html.gz beside page.html) are sent in its "
-			"place to clients that accept them, unless more than a minute older than "
-			"the "
-			"file; of those that a client likes equally, the first.",
+		.help = "Serves FILE.gz, FILE.br or FILE.zst in place of FILE to clients that "
+			"accept it, unless it is older than FILE.  Among those a client accepts "
+			"equally, the first in the list wins.",
 	},
 	{ 0 },
 };
@@ -192,8 +192,8 @@ const struct setting file_site_dynamic_settings[] = {
 		.fallback = "{\"identity\"}",
 		.check = filters_check,
 		.expected = "some of \"identity\" and \"ssi\", each once",
-		.help = "What the files pass through, the first one first: ssi carries out the "
-			"directives in HTML, identity changes nothing.",
+		.help = "The filters that files pass through, in this order.  ssi executes "
+			"server-side includes in HTML; identity changes nothing.",
 	},
 	{ 0 },
 };

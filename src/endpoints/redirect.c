@@ -98,16 +98,16 @@ static const struct setting redirect_settings[] = {
 		.required = true,
 		.check = check_target,
 		.expected = "\"/path/\" or \"https://host/path/\"",
-		.help = "Where the location's paths are now; the rest of the path and the query "
-			"are appended.  A location with this setting needs no endpoint.",
+		.help = "The new address of the location's paths.  The rest of the path and the "
+			"query are appended.  A location with this setting needs no endpoint.",
 	},
 	{
 		.name = "redirect_status",
 		.type = SETTING_WORD,
 		.words = status_words,
 		.fallback = "301",
-		.help = "301 and 308: for good; 302 and 307: for now.  With 307 and 308 the method "
-			"stays what it is.",
+		.help = "The status of the redirect.  301 and 308 are permanent, 302 and 307 "
+			"temporary; 307 and 308 keep the method.",
 	},
 	{ 0 },
 };

@@ -74,17 +74,17 @@ static const struct setting settings[] = {
 		.type = SETTING_DIRECTORY,
 		.required = true,
 		.made = true,
-		.help = "Where the value is kept; locations with the same directory share it.  If "
-			"only the last part of the path is missing, workers make the directory, "
-			"for themselves alone (mode 0700).  They must be allowed to write there.",
+		.help = "The directory that holds the value.  Locations with the same directory "
+			"share it.  If only the last part of the path is missing, a worker "
+			"creates it with mode 0700.  The workers' user must be allowed to write "
+			"there.",
 	},
 	{
 		.name = "store_bytes",
 		.type = SETTING_SIZE,
 		.fallback = "1K",
-		.help = "The longest value; a longer one is answered 413.  limits.body_bytes "
-			"holds, "
-			"too.",
+		.help = "The maximum length of the value in bytes.  A longer one gets 413; "
+			"limits.body_bytes applies too.",
 	},
 	{ 0 },
 };

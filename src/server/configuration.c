@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -155,18 +156,25 @@ static int find_directory(char **directory, const char *path)
 int source_read(struct source **source, struct loading *loading, const struct source *includer,
 	const char *path)
 {
-	FILE *file = fopen(path, "re");
+	/* A FIFO that happens to match a pattern must not hold the start up. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (includer ? O_NONBLOCK : 0));
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	auto_free char *bytes = NULL;
 	auto_free char *directory = NULL;
 	struct stat stat = { 0 };
 	size_t length = 0;
-	int r;
+	int r = 0;
 
 	if (!file)
 		return -errno;
-	r = read_bytes(&bytes, &length, file);
-	if (r == 0 && fstat(fileno(file), &stat) < 0)
+	if (fstat(fd, &stat) < 0)
 		r = -errno;
+	else if (includer && S_ISDIR(stat.st_mode))
+		r = -EISDIR;
+	else if (includer && !S_ISREG(stat.st_mode))
+		r = -EINVAL;
+	else
+		r = read_bytes(&bytes, &length, file);
 	fclose(file);
 	if (r == 0)
 		r = find_directory(&directory, path);

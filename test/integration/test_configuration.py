@@ -553,6 +553,10 @@ class Include(Case):
         result = self.load('listen ":0" site "*" { include "sites/a.conf" }\n')
         self.assertIn(f"{self.sites}/a.conf:1:20: unexpected }}", result.stderr)
 
+    def test_what_is_no_file_does_not_hold_the_start_up(self):
+        os.mkfifo(self.sites / "d.conf")
+        self.assert_refused(SAMPLE + 'include "sites/*.conf"\n', 18, "d.conf: Invalid argument")
+
     def test_no_cycles(self):
         (self.sites / "a.conf").write_text('include "b.conf"')
         (self.sites / "b.conf").write_text('include "link.conf"')
