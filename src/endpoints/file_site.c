@@ -101,7 +101,7 @@ const struct setting file_site_settings[] = {
 		.type = SETTING_STRINGS,
 		.where = IN_SITE | IN_LOCATION,
 		.fallback = "{\"index.html\"}",
-		.help = "The files that are served for a directory: the first that exists.",
+		.help = "The files that are served for a directory: the first that can be sent.",
 	},
 	{
 		.name = "try",
@@ -179,8 +179,8 @@ const struct setting file_site_static_settings[] = {
 		.check = siblings_check,
 		.expected = "some of \"zst\", \"br\" and \"gz\", each once",
 		.help = "Serves FILE.gz, FILE.br or FILE.zst in place of FILE to clients that "
-			"accept it, unless it is older than FILE.  Among those a client accepts "
-			"equally, the first in the list wins.",
+			"accept it, unless it is more than a minute older than FILE.  Among those "
+			"a client accepts equally, the first in the list wins.",
 	},
 	{ 0 },
 };
