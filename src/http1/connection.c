@@ -135,14 +135,10 @@ static bool wants_no_bytes(const struct connection *connection)
 /* While receiving goes on, less is kept than header_bytes, so that one more loan always fits. */
 static void settle_receiving(struct connection *connection)
 {
-	struct stream *stream = &connection->stream;
-
-	if (connection->output == OUTPUT_CLOSING || stream->ended || stream->failed)
-		return;
-	if (stream->paused && !wants_no_bytes(connection))
-		stream_resume(stream);
-	else if (!stream->paused && !op_is_active(&stream->receive) && wants_no_bytes(connection))
-		stream_pause(stream);
+	if (wants_no_bytes(connection))
+		stream_pause(&connection->stream);
+	else
+		stream_resume(&connection->stream);
 }
 
 /* --- the loop of events ------------------------------------------------------------------- */
@@ -227,8 +223,10 @@ static void on_stream_event(struct stream *stream, enum stream_event event)
 	struct connection *connection = container_of(stream, struct connection, stream);
 
 	switch (event) {
+	case STREAM_READY:
+		return;
 	case STREAM_RECEIVED:
-		metrics_add(METRIC_BYTES_RECEIVED, stream->received.length);
+		metrics_add(METRIC_BYTES_RECEIVED, stream_received(stream).length);
 		connection_post_input(connection, INPUT_EVENT_RECEIVED);
 		return;
 	case STREAM_ENDED:
@@ -239,7 +237,7 @@ static void on_stream_event(struct stream *stream, enum stream_event event)
 		return;
 	case STREAM_FAILED:
 		log_debug("connection %llu: %s", (unsigned long long)connection->serial,
-			strerror(-stream->error));
+			strerror(-stream_error(stream)));
 		connection_post_output(connection, OUTPUT_EVENT_FAILED);
 		return;
 	case STREAM_CLOSED:
@@ -309,7 +307,7 @@ void connection_open(struct http1_service *service, int fd)
 	metrics_add(METRIC_CONNECTIONS_ACCEPTED, 1);
 	metrics_add(METRIC_INPUT_READING_HEAD, 1);
 	metrics_add(METRIC_OUTPUT_READING, 1);
-	stream_open(&connection->stream, service->proactor, fd, on_stream_event);
+	stream_open(&connection->stream, service->streams, fd, on_stream_event);
 	stream_receive(&connection->stream);
 	settle(connection);
 }

@@ -48,11 +48,10 @@ static int keep(struct connection *connection, struct text rest)
 static struct text input_bytes(struct connection *connection)
 {
 	struct buffer *kept = &connection->active->kept;
-	struct text received = connection->stream.received;
+	struct text received = stream_received(&connection->stream);
 
 	if (kept->length == 0)
 		return received;
-	connection->stream.received.length = 0;
 	buffer_append(kept, received);
 	assert(!kept->truncated);
 	return buffer_text(kept);

@@ -68,8 +68,7 @@ static void remember_peer(struct connection *connection)
 	struct sockaddr_storage address;
 
 	if (connection->peer.family == AF_UNSPEC && !connection->stream_closed &&
-		proactor_peer_address(
-			connection->service->proactor, connection->stream.fd, &address) == 0)
+		stream_peer_address(&connection->stream, &address) == 0)
 		memcpy(&connection->peer, &address, sizeof(connection->peer));
 }
 
@@ -193,7 +192,7 @@ static void count_sent(struct connection *connection)
 {
 	struct active *active = connection->active;
 
-	metrics_add(METRIC_BYTES_SENT, active->send.op.moved);
+	metrics_add(METRIC_BYTES_SENT, stream_sent_length(&active->send));
 	active->sending = false;
 	connection->progressed = true;
 	active->output.length = 0;
@@ -231,7 +230,7 @@ static void count_response(const struct exchange *exchange, bool cut)
 /* How much of the body that was handed to the stream has not reached the socket. */
 static uint64_t unsent_length(const struct active *active)
 {
-	uint64_t moved = active->send.op.moved;
+	uint64_t moved = stream_sent_length(&active->send);
 
 	if (!active->sending)
 		return 0;
@@ -274,7 +273,7 @@ void output_break_off(struct connection *connection)
 	struct active *active = connection->active;
 
 	if (active->sending)
-		metrics_add(METRIC_BYTES_SENT, active->send.op.moved);
+		metrics_add(METRIC_BYTES_SENT, stream_sent_length(&active->send));
 	if (active->exchanging)
 		finish_exchange(connection, true);
 }
@@ -642,7 +641,7 @@ enum output_state output_expire_handling(struct connection *connection)
 enum output_state output_expire_sending(struct connection *connection)
 {
 	struct active *active = connection->active;
-	uint64_t progress = stream_progress(&connection->stream);
+	uint64_t progress = stream_sent_length(&active->send);
 
 	if (progress == active->progress) {
 		log_info("connection %llu: the client takes nothing, closed",

@@ -54,7 +54,7 @@ static const struct wire_kind HTTP1_WIRE = {
 
 /* --- as it is ----------------------------------------------------------------------------- */
 
-void http1_service_open(struct http1_service *service, struct proactor *proactor,
+void http1_service_open(struct http1_service *service, struct stream_service *streams,
 	const struct router *router, const struct http1_options *options)
 {
 	const struct {
@@ -71,7 +71,8 @@ void http1_service_open(struct http1_service *service, struct proactor *proactor
 
 	*service = (struct http1_service){
 		.wire.kind = &HTTP1_WIRE,
-		.proactor = proactor,
+		.proactor = streams->proactor,
+		.streams = streams,
 		.router = router,
 		.options = *options,
 		.idle_pool = BLOCK_POOL(sizeof(struct connection), IDLE_BLOCKS_KEPT),
@@ -82,8 +83,8 @@ void http1_service_open(struct http1_service *service, struct proactor *proactor
 	};
 	list_init(&service->connections);
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
-		deadline_queue_open(
-			deadlines[i].queue, proactor, deadlines[i].duration_ns, connection_expired);
+		deadline_queue_open(deadlines[i].queue, streams->proactor, deadlines[i].duration_ns,
+			connection_expired);
 }
 
 void http1_service_close(struct http1_service *service)

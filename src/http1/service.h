@@ -5,8 +5,8 @@
 #include "base/block_pool.h"
 #include "http/router.h"
 #include "http/wire.h"
+#include "net/stream.h"
 #include "proactor/deadline.h"
-#include "proactor/proactor.h"
 
 /* The configuration's values; bytes, counts and ns. */
 struct http1_options {
@@ -21,6 +21,7 @@ struct http1_options {
 struct http1_service {
 	struct wire wire;
 	struct proactor *proactor;
+	struct stream_service *streams;
 	const struct router *router;
 	struct http1_options options;
 	uint64_t connection_serial; /* numbers connections, for the debug log */
@@ -32,7 +33,7 @@ struct http1_service {
 };
 
 /* The pointers stay the caller's. */
-void http1_service_open(struct http1_service *service, struct proactor *proactor,
+void http1_service_open(struct http1_service *service, struct stream_service *streams,
 	const struct router *router, const struct http1_options *options);
 
 /* What follows is also called by way of service->wire. */

@@ -23,7 +23,7 @@ enum input_state {
 };
 
 enum input_event {
-	INPUT_EVENT_RECEIVED,   /* connection->stream.received */
+	INPUT_EVENT_RECEIVED,   /* stream_received() */
 	INPUT_EVENT_WANTED,     /* the endpoint asked for the body, or consumed some of it */
 	INPUT_EVENT_PEER_ENDED, /* the client will send no more */
 	INPUT_EVENT_TIMED_OUT,  /* a body did not come in time */

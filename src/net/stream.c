@@ -1,20 +1,40 @@
-/* A plain stream: a receive op that follows itself, at most one send beside it, and a close that
- * waits for both.
+/* Streams: a receive op that follows itself, at most one send beside it, and a close that waits for
+ * both.
  *
  * The receive op is the stream's own, the output its owner's.  Events are told from done()s only,
- * and after an event the stream looks again at what its owner asked for meanwhile: close, pause. */
+ * and after an event the stream looks again at what its owner asked for meanwhile: close, pause.
+ * The kind stands between the ops and the owner's bytes. */
 #include "net/stream.h"
 
 #include <assert.h>
 #include <errno.h>
 
-static void receive_done(struct proactor *proactor, struct op *op);
+/* What is done to the owner's bytes on their way to the socket and back. */
+struct stream_kind {
+	/* The socket gave these bytes: tell_received() what they mean. */
+	void (*received)(struct stream *stream, struct text loan);
 
-void stream_open(struct stream *stream, struct proactor *proactor, int fd, stream_event_fn *event)
+	/* Ends in output_done().  `last`: no other send follows. */
+	void (*send)(struct stream *stream, struct iovec *vector, unsigned vector_count, bool more,
+		bool last);
+	void (*send_file)(
+		struct stream *stream, int file, uint64_t offset, uint64_t length, bool more);
+
+	/* The last send has left.  Returns whether it took the descriptor with it. */
+	bool (*is_closed)(const struct stream_output *output);
+	void (*end)(struct stream *stream);
+};
+
+void stream_service_open(
+	struct stream_service *service, struct proactor *proactor, uint64_t unsent_length_max)
 {
-	*stream = (struct stream){ .proactor = proactor, .event = event, .fd = fd };
-	op_init(&stream->receive, receive_done);
+	*service = (struct stream_service){
+		.proactor = proactor,
+		.unsent_length_max = unsent_length_max,
+	};
 }
+
+/* --- the end ------------------------------------------------------------------------------ */
 
 static void close_done(struct proactor *proactor, struct op *op)
 {
@@ -25,13 +45,13 @@ static void close_done(struct proactor *proactor, struct op *op)
 	stream->event(stream, STREAM_CLOSED);
 }
 
-/* The descriptor may go when no op works on it any more. */
+/* Closes the descriptor once no op works on it any more. */
 static void close_if_quiet(struct stream *stream)
 {
 	if (op_is_active(&stream->receive) || stream->output)
 		return;
 	op_init(&stream->receive, close_done);
-	proactor_close(stream->proactor, &stream->receive, stream->fd);
+	proactor_close(stream->service->proactor, &stream->receive, stream->fd);
 }
 
 static void tell_failure(struct stream *stream, int64_t error)
@@ -43,19 +63,54 @@ static void tell_failure(struct stream *stream, int64_t error)
 	stream->event(stream, STREAM_FAILED);
 }
 
-/* Nobody wants to hear what the peer still says. */
+void stream_end(struct stream *stream)
+{
+	assert(!stream->output && !stream->closing);
+	stream->kind->end(stream);
+}
+
+/* No shutdown(2) first: the cancelled ops end by themselves, as the sockets are non-blocking. */
+void stream_close(struct stream *stream)
+{
+	assert(!stream->closing);
+	stream->closing = true;
+	proactor_cancel(stream->service->proactor, &stream->receive);
+	if (stream->output)
+		proactor_cancel(stream->service->proactor, &stream->output->op);
+	close_if_quiet(stream);
+}
+
+int stream_peer_address(const struct stream *stream, struct sockaddr_storage *address)
+{
+	return proactor_peer_address(stream->service->proactor, stream->fd, address);
+}
+
+/* --- input -------------------------------------------------------------------------------- */
+
+/* The owner ignores what the peer still sends. */
 static bool is_deaf(const struct stream *stream)
 {
 	return stream->closing || stream->last;
 }
 
-static void tell_received(struct stream *stream, struct text loan)
+static void receive_if_wanted(struct stream *stream)
 {
-	stream->received = loan;
+	if (!stream->paused && !stream->ended && !stream->failed && !is_deaf(stream) &&
+		!op_is_active(&stream->receive))
+		proactor_receive(stream->service->proactor, &stream->receive, stream->fd);
+}
+
+static void tell_ready(struct stream *stream)
+{
+	stream->ready = true;
+	stream->event(stream, STREAM_READY);
+}
+
+static void tell_received(struct stream *stream, struct text bytes)
+{
+	stream->service->received = bytes;
 	stream->event(stream, STREAM_RECEIVED);
-	stream->received = (struct text){ NULL, 0 };
-	if (!is_deaf(stream) && !stream->paused && !op_is_active(&stream->receive))
-		proactor_receive(stream->proactor, &stream->receive, stream->fd);
+	stream->service->received = (struct text){ NULL, 0 };
 }
 
 static void tell_end(struct stream *stream)
@@ -73,57 +128,34 @@ static void receive_done(struct proactor *proactor, struct op *op)
 		close_if_quiet(stream);
 	if (is_deaf(stream))
 		return;
-	if (op->result > 0)
-		tell_received(stream, op->receive.loan);
-	else if (op->result == 0)
+	if (op->result > 0) {
+		stream->kind->received(stream, op->receive.loan);
+		receive_if_wanted(stream);
+	} else if (op->result == 0) {
 		tell_end(stream);
-	else
+	} else {
 		tell_failure(stream, op->result);
+	}
 }
 
 void stream_receive(struct stream *stream)
 {
-	assert(!stream->paused && !stream->ended && !stream->closing);
-	proactor_receive(stream->proactor, &stream->receive, stream->fd);
-}
-
-void stream_pause(struct stream *stream)
-{
-	assert(!op_is_active(&stream->receive));
-	stream->paused = true;
-}
-
-void stream_resume(struct stream *stream)
-{
-	assert(stream->paused);
 	stream->paused = false;
-	if (!stream->ended && !stream->failed && !is_deaf(stream))
-		proactor_receive(stream->proactor, &stream->receive, stream->fd);
+	receive_if_wanted(stream);
 }
 
 /* --- what may be unsent ------------------------------------------------------------------- */
 
-/* Those in the middle of a long body share it.  A share is a power of two, so that it seldom
- * changes; one of 2 MiB is as much as a socket takes by itself. */
+/* A share is a power of two, so that it seldom changes; a socket takes 2 MiB by itself. */
 enum { SHARE_SHIFT_MIN = 16, SHARE_SHIFT_MAX = 21 };
 
-static struct {
-	uint64_t length_max;
-	unsigned sharer_count;
-} unsent;
-
-void stream_bound_unsent(uint64_t length_max)
+/* log2 of a long body's share; 0: no bound. */
+static uint8_t share_of_unsent(const struct stream_service *service)
 {
-	unsent.length_max = length_max;
-}
-
-/* 0: no bound. */
-static uint8_t share_of_unsent(void)
-{
-	uint64_t share = unsent.length_max / unsent.sharer_count;
+	uint64_t share = service->unsent_length_max / service->sharer_count;
 	uint8_t shift = SHARE_SHIFT_MIN;
 
-	if (unsent.length_max == 0 || share >> SHARE_SHIFT_MAX > 0)
+	if (service->unsent_length_max == 0 || share >> SHARE_SHIFT_MAX > 0)
 		return 0;
 	while (share >> (shift + 1) > 0)
 		shift++;
@@ -132,26 +164,26 @@ static uint8_t share_of_unsent(void)
 
 static void bound_by_share(struct stream *stream)
 {
-	uint8_t shift = share_of_unsent();
+	uint8_t shift = share_of_unsent(stream->service);
 
 	if (stream->unsent_shift == shift)
 		return;
 	stream->unsent_shift = shift;
-	proactor_bound_unsent(stream->proactor, stream->fd, shift > 0 ? 1 << shift : 0);
+	proactor_bound_unsent(stream->service->proactor, stream->fd, shift > 0 ? 1 << shift : 0);
 }
 
 /* --- output ------------------------------------------------------------------------------- */
 
 /* With TCP_NODELAY every acknowledgement that comes while a long file is handed over sends off what
  * is there, a segment that could have been longer: a fifth more of them, and of the CPU time.  A
- * cork keeps them full; a short file has too few for the two calls and the last, held back,
- * segment. */
+ * cork keeps them full.  A short file has too few segments to be worth the two calls and a last
+ * segment that is held back. */
 static void cork(struct stream *stream, bool corked)
 {
 	if (stream->corked == corked)
 		return;
 	stream->corked = corked;
-	proactor_cork(stream->proactor, stream->fd, corked);
+	proactor_cork(stream->service->proactor, stream->fd, corked);
 }
 
 static void output_done(struct proactor *proactor, struct op *op)
@@ -160,9 +192,9 @@ static void output_done(struct proactor *proactor, struct op *op)
 	struct stream *stream = output->stream;
 
 	(void)proactor;
-	unsent.sharer_count -= output->is_long;
+	stream->service->sharer_count -= output->is_long;
 	stream->output = NULL;
-	if (stream->last && op->send.closed)
+	if (stream->last && stream->kind->is_closed(output))
 		stream->fd = -1;
 	cork(stream, false);
 	if (stream->closing)
@@ -180,7 +212,7 @@ static void take_output(struct stream *stream, struct stream_output *output, boo
 	output->is_long = is_long;
 	op_init(&output->op, output_done);
 	stream->output = output;
-	unsent.sharer_count += is_long;
+	stream->service->sharer_count += is_long;
 	if (is_long)
 		bound_by_share(stream);
 }
@@ -189,7 +221,7 @@ void stream_send(struct stream *stream, struct stream_output *output, struct iov
 	unsigned vector_count, bool more)
 {
 	take_output(stream, output, more);
-	proactor_send(stream->proactor, &output->op, stream->fd, vector, vector_count, more);
+	stream->kind->send(stream, vector, vector_count, more, false);
 }
 
 void stream_send_last(struct stream *stream, struct stream_output *output, struct iovec *vector,
@@ -197,8 +229,8 @@ void stream_send_last(struct stream *stream, struct stream_output *output, struc
 {
 	take_output(stream, output, false);
 	stream->last = true;
-	proactor_cancel(stream->proactor, &stream->receive);
-	proactor_send_last(stream->proactor, &output->op, stream->fd, vector, vector_count);
+	proactor_cancel(stream->service->proactor, &stream->receive);
+	stream->kind->send(stream, vector, vector_count, false, true);
 }
 
 void stream_send_file(struct stream *stream, struct stream_output *output, int file,
@@ -208,28 +240,60 @@ void stream_send_file(struct stream *stream, struct stream_output *output, int f
 
 	take_output(stream, output, more || is_long);
 	cork(stream, is_long);
-	proactor_sendfile(stream->proactor, &output->op, stream->fd, file, offset, length, more);
+	stream->kind->send_file(stream, file, offset, length, more);
 }
 
-uint64_t stream_progress(const struct stream *stream)
+/* --- plain -------------------------------------------------------------------------------- */
+
+static void plain_received(struct stream *stream, struct text loan)
 {
-	return stream->output ? stream->output->op.moved : 0;
+	if (!stream->ready)
+		tell_ready(stream);
+	if (!is_deaf(stream))
+		tell_received(stream, loan);
 }
 
-void stream_end(struct stream *stream)
+static void plain_send(
+	struct stream *stream, struct iovec *vector, unsigned vector_count, bool more, bool last)
 {
-	assert(!stream->output && !stream->closing);
-	/* A peer that is gone shows itself to the receive. */
-	proactor_shutdown(stream->proactor, stream->fd, SHUT_WR);
+	struct proactor *proactor = stream->service->proactor;
+	struct op *op = &stream->output->op;
+
+	if (last)
+		proactor_send_last(proactor, op, stream->fd, vector, vector_count);
+	else
+		proactor_send(proactor, op, stream->fd, vector, vector_count, more);
 }
 
-/* No shutdown(2) first: the cancelled ops end by themselves, as the sockets are non-blocking. */
-void stream_close(struct stream *stream)
+static void plain_send_file(
+	struct stream *stream, int file, uint64_t offset, uint64_t length, bool more)
 {
-	assert(!stream->closing);
-	stream->closing = true;
-	proactor_cancel(stream->proactor, &stream->receive);
-	if (stream->output)
-		proactor_cancel(stream->proactor, &stream->output->op);
-	close_if_quiet(stream);
+	proactor_sendfile(stream->service->proactor, &stream->output->op, stream->fd, file, offset,
+		length, more);
+}
+
+static bool plain_is_closed(const struct stream_output *output)
+{
+	return output->op.send.closed;
+}
+
+/* A peer that is gone shows itself to the receive. */
+static void plain_end(struct stream *stream)
+{
+	proactor_shutdown(stream->service->proactor, stream->fd, SHUT_WR);
+}
+
+static const struct stream_kind plain = {
+	.received = plain_received,
+	.send = plain_send,
+	.send_file = plain_send_file,
+	.is_closed = plain_is_closed,
+	.end = plain_end,
+};
+
+void stream_open(
+	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event)
+{
+	*stream = (struct stream){ .kind = &plain, .service = service, .event = event, .fd = fd };
+	op_init(&stream->receive, receive_done);
 }

@@ -1,12 +1,13 @@
 /* An ordered stream of bytes in both directions, over a connected socket.
  *
- * The owner is told what happened by one function, stream->event().  At most one send is in flight;
- * receiving goes on beside it until it is paused.  Lifetime in one rule: after stream_close() the
- * owner waits for STREAM_CLOSED, then frees.  A stream never calls event() from inside a call of
- * its owner.
+ * One function, stream->event(), tells the owner what happened, and never from inside a call of the
+ * owner.  At most one send is in flight; receiving goes on beside it until it is paused.  Lifetime:
+ * after stream_close() the owner waits for STREAM_CLOSED, then frees.
  *
- * Today every stream is plain: what is received and sent is what stands on the wire.  TLS will be
- * another implementation of these calls; nothing above may assume that it sees the socket. */
+ * Streams are sealed: an owner embeds a struct stream and a struct stream_output and calls the
+ * functions below, but touches none of their members (a style check).  What is done between the
+ * owner's bytes and the socket is the stream's kind.  `plain` is the only kind so far: the bytes of
+ * the owner are those on the wire. */
 #ifndef RINGLET_NET_STREAM_H
 #define RINGLET_NET_STREAM_H
 
@@ -16,15 +17,25 @@
 enum { STREAM_CORKED_LENGTH_MIN = 512 * 1024 };
 
 enum stream_event {
-	STREAM_RECEIVED, /* stream->received holds bytes, valid during the event */
+	STREAM_READY,    /* the kind's handshake is over; once, before RECEIVED and ENDED */
+	STREAM_RECEIVED, /* stream_received() has bytes, valid during the event */
 	STREAM_SENT,     /* the send or send_file moved everything */
 	STREAM_ENDED,    /* the peer ended its direction: no more RECEIVED */
-	STREAM_FAILED,   /* stream->error; once; only CLOSED can follow, after stream_close() */
+	STREAM_FAILED,   /* stream_error(); once; only CLOSED can follow, after stream_close() */
 	STREAM_CLOSED,   /* the last event: nothing is in flight, the descriptor is closed */
 };
 
 struct stream;
+struct stream_kind;
 typedef void stream_event_fn(struct stream *stream, enum stream_event event);
+
+/* What the streams of one worker share. */
+struct stream_service {
+	struct proactor *proactor;
+	struct text received;       /* by the stream whose RECEIVED event this is */
+	uint64_t unsent_length_max; /* of all long bodies together; 0: no bound */
+	unsigned sharer_count;      /* long bodies on their way */
+};
 
 /* What a stream needs only while it sends; its owner lends it from its active block. */
 struct stream_output {
@@ -34,13 +45,14 @@ struct stream_output {
 };
 
 struct stream {
-	struct proactor *proactor;
+	const struct stream_kind *kind;
+	struct stream_service *service;
 	stream_event_fn *event;
 	struct stream_output *output; /* while a send is in flight */
-	struct text received;
-	struct op receive; /* then, when all else has ended, the close */
+	struct op receive;            /* then, when all else has ended, the close */
 	int fd;
 	int error;
+	bool ready;           /* READY was told */
 	bool paused;          /* no RECEIVED wanted for now */
 	bool ended;           /* the peer's end was seen */
 	bool last;            /* stream_send_last() was called */
@@ -50,23 +62,48 @@ struct stream {
 	uint8_t unsent_shift; /* log2 of the bound of what is unsent; 0: none */
 };
 
-/* How many bytes the long bodies on their way in this process share: each, when it begins a send,
- * leaves no more than its part with the kernel beyond what can be sent; 0, the default: no bound.
- * The kernel would take 2 MiB and more of every client that hardly reads, and once all sockets hold
- * what tcp_mem allows (tcp(7)) everybody's segments are slow.  Not a bound of the sum: what was
- * taken when there were fewer is not taken back. */
-void stream_bound_unsent(uint64_t length_max);
+/* All long bodies on their way share `unsent_length_max` bytes: when a send of one begins, its
+ * socket is told to take no more than its share beyond what can be sent (0: no bound).  Otherwise
+ * the kernel would take 2 MiB and more of every client that hardly reads, and once all sockets hold
+ * what tcp_mem allows (tcp(7)), every connection slows down.  The sum has no strict bound: bytes
+ * taken while there were fewer sharers are not taken back. */
+void stream_service_open(
+	struct stream_service *service, struct proactor *proactor, uint64_t unsent_length_max);
 
 /* Takes the connected, non-blocking `fd`.  Nothing is received before stream_receive(). */
-void stream_open(struct stream *stream, struct proactor *proactor, int fd, stream_event_fn *event);
+void stream_open(
+	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event);
 
-/* Begins to receive; RECEIVED events follow one another until pause, end or failure. */
+/* The peer's address; 0 or a negative errno, also when the peer is gone. */
+int stream_peer_address(const struct stream *stream, struct sockaddr_storage *address);
+
+/* Begins to receive; RECEIVED events follow one another until pause, end or failure.  Harmless when
+ * nothing can be received any more. */
 void stream_receive(struct stream *stream);
 
-/* To be called from within a RECEIVED event: the next one comes after resume.  Meanwhile bytes stay
- * with the kernel or, up to a bound, with the proactor, and the peer's end goes unnoticed. */
-void stream_pause(struct stream *stream);
-void stream_resume(struct stream *stream);
+/* At most one RECEIVED comes between pause and resume.  Meanwhile bytes stay with the kernel or, up
+ * to a bound, with the proactor, and the peer's end goes unnoticed.  Both are idempotent. */
+static inline void stream_pause(struct stream *stream)
+{
+	stream->paused = true;
+}
+static inline void stream_resume(struct stream *stream)
+{
+	if (stream->paused)
+		stream_receive(stream);
+}
+
+/* The bytes of this RECEIVED event; empty outside of one. */
+static inline struct text stream_received(const struct stream *stream)
+{
+	return stream->service->received;
+}
+
+/* The negative errno of FAILED. */
+static inline int stream_error(const struct stream *stream)
+{
+	return stream->error;
+}
 
 /* Sends all of the vector (whose entries change meanwhile).  `more`: further bytes follow at once,
  * as a head goes before its file.  Ends in SENT or FAILED. */
@@ -74,7 +111,7 @@ void stream_send(struct stream *stream, struct stream_output *output, struct iov
 	unsigned vector_count, bool more);
 
 /* The same, as the last: nothing is received any more, and stream_close() is all that may follow
- * SENT, whose end leaves with these bytes. */
+ * SENT.  The end leaves together with these bytes, if the kind and the backend can do so. */
 void stream_send_last(struct stream *stream, struct stream_output *output, struct iovec *vector,
 	unsigned vector_count);
 
@@ -82,8 +119,11 @@ void stream_send_last(struct stream *stream, struct stream_output *output, struc
 void stream_send_file(struct stream *stream, struct stream_output *output, int file,
 	uint64_t offset, uint64_t length, bool more);
 
-/* Bytes of the send in flight that have left so far; 0 when none is in flight. */
-uint64_t stream_progress(const struct stream *stream);
+/* Bytes of the owner that left with the last send of this output, be it in flight or over. */
+static inline uint64_t stream_sent_length(const struct stream_output *output)
+{
+	return output->op.moved;
+}
 
 /* Ends the sending direction (FIN); no send may be in flight. */
 void stream_end(struct stream *stream);

@@ -1,8 +1,8 @@
 /* HTTP/1 is the only wire so far. */
 #include "server/wires.h"
 
-struct wire *wires_open(struct wires *wires, struct proactor *proactor, const struct router *router,
-	const struct section *configuration)
+struct wire *wires_open(struct wires *wires, struct proactor *proactor, uint64_t unsent_length_max,
+	const struct router *router, const struct section *configuration)
 {
 	const struct section *limits = section_child(configuration, "limits", 0);
 	const struct section *timeouts = section_child(configuration, "timeouts", 0);
@@ -18,6 +18,7 @@ struct wire *wires_open(struct wires *wires, struct proactor *proactor, const st
 		.server_field = section_yes(configuration, "server"),
 	};
 
-	http1_service_open(&wires->http1, proactor, router, &options);
+	stream_service_open(&wires->streams, proactor, unsent_length_max);
+	http1_service_open(&wires->http1, &wires->streams, router, &options);
 	return &wires->http1.wire;
 }

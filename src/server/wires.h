@@ -6,12 +6,13 @@
 #include "http1/service.h"
 
 struct wires {
+	struct stream_service streams;
 	struct http1_service http1;
 };
 
-/* The wire that new connections belong to, until wire->kind->close().  The pointers stay the
- * caller's. */
-struct wire *wires_open(struct wires *wires, struct proactor *proactor, const struct router *router,
-	const struct section *configuration);
+/* The wire that new connections belong to, until wire->kind->close().  `unsent_length_max` bounds
+ * all streams together (net/stream.h).  The pointers stay the caller's. */
+struct wire *wires_open(struct wires *wires, struct proactor *proactor, uint64_t unsent_length_max,
+	const struct router *router, const struct section *configuration);
 
 #endif

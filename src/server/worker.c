@@ -26,7 +26,6 @@
 #include "filters/gzip.h"
 #include "http/gather.h"
 #include "net/listener.h"
-#include "net/stream.h"
 #include "server/channel.h"
 #include "server/log_writer.h"
 #include "server/wires.h"
@@ -432,13 +431,13 @@ static int open_logs(struct worker *worker)
 	return r < 0 ? fail(r, "cannot open the logs") : 0;
 }
 
-/* By default the kernel makes room by force once TCP holds a sixteenth of the memory; an eighth of
- * that is for what clients are slow to take. */
-static void bound_unsent(const struct worker *worker)
+/* By default the kernel reclaims socket memory by force once TCP holds a sixteenth of the memory;
+ * an eighth of that is for bodies that clients are slow to read. */
+static uint64_t unsent_length_max(const struct worker *worker)
 {
 	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 
-	stream_bound_unsent(memory / 128 / worker->server->worker_count);
+	return memory / 128 / worker->server->worker_count;
 }
 
 static void open_wires(struct worker *worker)
@@ -447,9 +446,8 @@ static void open_wires(struct worker *worker)
 
 	gather_limit(section_number(limits, "gathered_bytes"));
 	gzip_limit(section_number(limits, "compressions"));
-	bound_unsent(worker);
-	worker->wire =
-		wires_open(&worker->wires, worker->proactor, &worker->router, worker->settings);
+	worker->wire = wires_open(&worker->wires, worker->proactor, unsent_length_max(worker),
+		&worker->router, worker->settings);
 	worker->wire->owner = worker;
 	worker->wire->closed = on_connection_closed;
 	if (worker->server->logs.access_fd >= 0)

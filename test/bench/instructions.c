@@ -75,6 +75,7 @@ static const struct http1_options OPTIONS = {
 
 static struct proactor *proactor;
 static struct router router;
+static struct stream_service streams;
 static struct http1_service service;
 static struct section *section;
 
@@ -143,7 +144,8 @@ static void open_server(void)
 	for (size_t i = 0; i < sizeof(PINGS) / sizeof(PINGS[0]); i++)
 		router_add_location(site, text_of(PINGS[i]), &ping_endpoint, open_ping());
 	router_add_location(site, text_literal("/"), &static_endpoint, open_static());
-	http1_service_open(&service, proactor, &router, &OPTIONS);
+	stream_service_open(&streams, proactor, 0);
+	http1_service_open(&service, &streams, &router, &OPTIONS);
 }
 
 /* No timeout comes first: the endings of connections would be measured with it. */

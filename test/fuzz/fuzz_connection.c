@@ -36,6 +36,7 @@ static const struct http1_options OPTIONS = {
 struct world {
 	struct proactor *proactor;
 	struct router router;
+	struct stream_service streams;
 	struct http1_service service;
 	struct simulated_client *client;
 };
@@ -85,7 +86,8 @@ static void open_world(struct world *world, uint64_t seed)
 	site = router_add_site(&world->router, text_literal("*"));
 	router_add_location(site, text_literal("/ping"), &PING, NULL);
 	router_add_location(site, text_literal("/body"), &BODY, NULL);
-	http1_service_open(&world->service, world->proactor, &world->router, &OPTIONS);
+	stream_service_open(&world->streams, world->proactor, 0);
+	http1_service_open(&world->service, &world->streams, &world->router, &OPTIONS);
 	world->client = simulated_connect_pair(world->proactor, &fd);
 	http1_service_accept(&world->service, fd);
 }

@@ -287,6 +287,17 @@ def only_functions_have_typedefs(path, text):
             yield f"{path}:{line + match[0].startswith(chr(10))}: typedefs are for function types"
 
 
+def streams_are_sealed(path, text):
+    """Above net/ nothing touches a member of a stream or of a stream's output."""
+    if not is_source(path) or "net/stream.h" not in text and "connection.h" not in text:
+        return
+    if path.startswith("src/net/"):
+        return
+    for number, line in enumerate(without_comments(text, strings_too=True).splitlines(), 1):
+        if match := re.search(r"\b(stream(?:\.|->)\w+|send\.\w+)", line):
+            yield f"{path}:{number}: {match[0]}: a stream is sealed, call a function of it"
+
+
 def strings_are_bounded(path, text):
     if not is_source(path):
         return
@@ -513,6 +524,7 @@ FILE_CHECKS = [
     conditional_code_stays_below,
     own_header_comes_first,
     only_functions_have_typedefs,
+    streams_are_sealed,
     strings_are_bounded,
     scripts_stop_at_the_first_error,
     python_uses_the_standard_library_only,

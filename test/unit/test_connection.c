@@ -32,6 +32,7 @@ static uint64_t seed;
 struct world {
 	struct proactor *proactor;
 	struct router router;
+	struct stream_service streams;
 	struct http1_service service;
 	unsigned finished_count, cut_count;
 	uint64_t sent_length; /* of the last that finished */
@@ -339,7 +340,8 @@ static void world_open_with(const struct http1_options *options)
 	router_add_location(site, text_literal("/later"), &later_endpoint, NULL);
 	router_add_location(site, text_literal("/body"), &body_endpoint, NULL);
 	router_add_location(site, text_literal("/script"), &script_endpoint, NULL);
-	http1_service_open(&world.service, world.proactor, &world.router, options);
+	stream_service_open(&world.streams, world.proactor, 0);
+	http1_service_open(&world.service, &world.streams, &world.router, options);
 	world.service.wire.finished = count_finished;
 }
 

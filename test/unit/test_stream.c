@@ -19,12 +19,18 @@
 
 #include "net/stream.h"
 
-enum { MIB = 1 << 20, LONG = STREAM_CORKED_LENGTH_MIN, SHORT = STREAM_CORKED_LENGTH_MIN - 1 };
+enum {
+	MIB = 1 << 20,
+	SHORT = STREAM_CORKED_LENGTH_MIN - 1,
+	LONG = STREAM_CORKED_LENGTH_MIN,
+	ENDLESS = 64 * MIB, /* no socket takes it before the client reads */
+};
 
 static enum backend_choice backend = BACKEND_EPOLL;
 
 struct fixture {
-	struct proactor *proactor;
+	struct stream_service own_service;
+	struct stream_service *service; /* its own, or another fixture's */
 	struct stream stream;
 	struct stream_output output;
 	int client, file;
@@ -59,20 +65,30 @@ static void connect_pair(int *server, int *client)
 	close(listener);
 }
 
-static int set_up(void **state)
+static struct fixture *open_fixture(struct stream_service *service)
 {
-	const struct proactor_options options = { 0 };
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	int server;
 
 	assert_non_null(fixture);
-	if (proactor_open(&fixture->proactor, backend, &options) < 0)
-		return -1;
+	fixture->service = service ? service : &fixture->own_service;
+	if (!service) {
+		const struct proactor_options options = { 0 };
+		struct proactor *proactor;
+
+		assert_int_equal(proactor_open(&proactor, backend, &options), 0);
+		stream_service_open(fixture->service, proactor, 0);
+	}
 	connect_pair(&server, &fixture->client);
 	fixture->file = memfd_create("file", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(fixture->file, LONG), 0);
-	stream_open(&fixture->stream, fixture->proactor, server, on_event);
-	*state = fixture;
+	assert_int_equal(ftruncate(fixture->file, ENDLESS), 0);
+	stream_open(&fixture->stream, fixture->service, server, on_event);
+	return fixture;
+}
+
+static int set_up(void **state)
+{
+	*state = open_fixture(NULL);
 	return 0;
 }
 
@@ -81,17 +97,17 @@ static void close_and_wait(struct fixture *fixture)
 	stream_close(&fixture->stream);
 	assert_false(fixture->closed); /* never from inside a call of the owner */
 	while (!fixture->closed)
-		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+		assert_true(proactor_turn(fixture->service->proactor, PROACTOR_WAIT_FOREVER) >= 0);
 }
 
 static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_bound_unsent(0);
 	if (!fixture->closed)
 		close_and_wait(fixture);
-	proactor_free(fixture->proactor);
+	if (fixture->service == &fixture->own_service)
+		proactor_free(fixture->service->proactor);
 	close(fixture->client);
 	close(fixture->file);
 	free(fixture);
@@ -105,7 +121,7 @@ static void await_sent(struct fixture *fixture)
 	unsigned before = fixture->sent_count;
 
 	while (fixture->sent_count == before) {
-		assert_true(proactor_turn(fixture->proactor, 0) >= 0);
+		assert_true(proactor_turn(fixture->service->proactor, 0) >= 0);
 		while (recv(fixture->client, bytes, sizeof(bytes), 0) > 0)
 			continue;
 		assert_int_equal(errno, EAGAIN);
@@ -160,7 +176,7 @@ static void test_one_of_few_is_given_a_whole_socket(void **state)
 {
 	struct fixture *fixture = *state;
 
-	stream_bound_unsent(2 * MIB);
+	fixture->service->unsent_length_max = 2 * MIB;
 	send_file(fixture, LONG);
 	assert_int_equal(unsent_bound(fixture), 0);
 	await_sent(fixture);
@@ -171,11 +187,11 @@ static void test_bodies_on_their_way_share_what_may_be_unsent(void **state)
 	struct fixture *first = *state;
 	struct fixture *second;
 
-	stream_bound_unsent(2 * MIB - 1);
+	first->service->unsent_length_max = 2 * MIB - 1;
 	send_file(first, LONG);
 	assert_int_equal(unsent_bound(first), 1 * MIB);
-	assert_int_equal(set_up((void **)&second), 0);
-	send_file(second, LONG);
+	second = open_fixture(first->service);
+	send_file(second, ENDLESS);
 	assert_int_equal(unsent_bound(second), MIB / 2);
 	await_sent(first);
 	send_file(first, LONG);
@@ -193,7 +209,7 @@ static void test_a_share_has_a_least_length(void **state)
 	struct fixture *fixture = *state;
 	struct iovec vector = { "head", 4 };
 
-	stream_bound_unsent(1);
+	fixture->service->unsent_length_max = 1;
 	stream_send(&fixture->stream, &fixture->output, &vector, 1, true);
 	assert_int_equal(unsent_bound(fixture), 65536);
 	await_sent(fixture);
@@ -204,7 +220,7 @@ static void test_what_is_short_has_no_share(void **state)
 	struct fixture *fixture = *state;
 	struct iovec vector = { "body", 4 };
 
-	stream_bound_unsent(MIB);
+	fixture->service->unsent_length_max = MIB;
 	stream_send(&fixture->stream, &fixture->output, &vector, 1, false);
 	assert_int_equal(unsent_bound(fixture), 0);
 	await_sent(fixture);
@@ -221,10 +237,10 @@ static void test_last_send_ends_the_receiving_and_then_the_stream(void **state)
 	char bytes[5];
 
 	stream_receive(&fixture->stream);
-	assert_true(proactor_turn(fixture->proactor, 0) >= 0);
+	assert_true(proactor_turn(fixture->service->proactor, 0) >= 0);
 	stream_send_last(&fixture->stream, &fixture->output, &vector, 1);
 	while (fixture->sent_count == 0)
-		assert_true(proactor_turn(fixture->proactor, PROACTOR_WAIT_FOREVER) >= 0);
+		assert_true(proactor_turn(fixture->service->proactor, PROACTOR_WAIT_FOREVER) >= 0);
 	close_and_wait(fixture);
 	assert_int_equal(recv(fixture->client, bytes, sizeof(bytes), 0), 4);
 	assert_int_equal(recv(fixture->client, bytes, sizeof(bytes), 0), 0);
