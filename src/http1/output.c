@@ -72,6 +72,13 @@ static void remember_peer(struct connection *connection)
 		memcpy(&connection->peer, &address, sizeof(connection->peer));
 }
 
+static bool wire_sends_files(const struct exchange *exchange)
+{
+	const struct active *active = container_of(exchange, const struct active, exchange);
+
+	return stream_sends_files(&active->connection->stream);
+}
+
 static void wire_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
 {
 	struct connection *connection = active_of(exchange)->connection;
@@ -87,6 +94,7 @@ const struct exchange_wire http1_wire = {
 	.body_wanted = wire_body_wanted,
 	.body_consumed = wire_body_consumed,
 	.is_draining = wire_is_draining,
+	.sends_files = wire_sends_files,
 };
 
 static void body_ready(struct body_source *source)

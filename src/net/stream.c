@@ -17,7 +17,7 @@ struct stream_kind {
 	/* Ends in output_done().  `last`: no other send follows. */
 	void (*send)(struct stream *stream, struct iovec *vector, unsigned vector_count, bool more,
 		bool last);
-	void (*send_file)(
+	void (*send_file)(/* NULL: all bytes must be in memory */
 		struct stream *stream, int file, uint64_t offset, uint64_t length, bool more);
 
 	/* The last send has left.  Returns whether it took the descriptor with it. */
@@ -241,6 +241,11 @@ void stream_send_file(struct stream *stream, struct stream_output *output, int f
 	take_output(stream, output, more || is_long);
 	cork(stream, is_long);
 	stream->kind->send_file(stream, file, offset, length, more);
+}
+
+bool stream_sends_files(const struct stream *stream)
+{
+	return stream->kind->send_file != NULL;
 }
 
 /* --- plain -------------------------------------------------------------------------------- */

@@ -125,6 +125,9 @@ static inline uint64_t stream_sent_length(const struct stream_output *output)
 	return output->op.moved;
 }
 
+/* Can the kind send files?  If not, stream_send_file() must not be called. */
+bool stream_sends_files(const struct stream *stream);
+
 /* Ends the sending direction (FIN); no send may be in flight. */
 void stream_end(struct stream *stream);
 

@@ -113,7 +113,8 @@ EXAMPLES = {
     checks.streams_are_sealed: (
         [("src/http1/a.c", '#include "net/stream.h"\n\tclose(connection->stream.fd);\n'),
          ("src/http1/a.c", '#include "http1/connection.h"\n\tx = active->send.op.moved;\n')],
-        [("src/http1/a.c", '#include "net/stream.h"\n\tx = stream_error(stream); /* a->stream.fd */\n'),
+        [("src/http1/a.c",
+          '#include "net/stream.h"\n\tx = stream_error(stream); /* a->stream.fd */\n'),
          ("src/net/stream.c", '#include "net/stream.h"\n\tclose(stream->fd);\n')]),
     checks.strings_are_bounded: (
         [("src/base/a.c", "\tstrcpy(a, b);\n"), ("src/base/a.c", "\tsprintf(a, b);\n")],

@@ -34,7 +34,7 @@ struct fixture {
 	struct stream stream;
 	struct stream_output output;
 	int client, file;
-	unsigned sent_count;
+	unsigned sent_count, awaited_count;
 	bool closed;
 };
 
@@ -118,9 +118,8 @@ static int tear_down(void **state)
 static void await_sent(struct fixture *fixture)
 {
 	static char bytes[65536];
-	unsigned before = fixture->sent_count;
 
-	while (fixture->sent_count == before) {
+	for (fixture->awaited_count++; fixture->sent_count < fixture->awaited_count;) {
 		assert_true(proactor_turn(fixture->service->proactor, 0) >= 0);
 		while (recv(fixture->client, bytes, sizeof(bytes), 0) > 0)
 			continue;
