@@ -9,6 +9,7 @@
 #include "http/exchange.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "base/list.h"
 #include "base/log.h"
@@ -17,6 +18,8 @@
 #include "http/location_fields.h"
 #include "http/proxies.h"
 #include "http/status.h"
+
+#define PLAIN_TEXT text_literal("text/plain; charset=utf-8")
 
 static void init_response(struct response *response)
 {
@@ -107,19 +110,25 @@ void exchange_describe_whole(struct exchange *exchange, struct text media_type, 
 	exchange->response.whole_length = (int64_t)length;
 }
 
-void exchange_answer(
+static void set_answer(
 	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length)
 {
 	struct response *response = &exchange->response;
 
-	assert(!exchange->answered);
-	assert(body || length == 0);
-	exchange->answered = true;
 	response->status = status;
 	response->body = body;
 	response->length = length;
 	if (exchange->fields)
 		location_fields_apply(exchange->fields, response);
+}
+
+void exchange_answer(
+	struct exchange *exchange, unsigned status, struct body_source *body, int64_t length)
+{
+	assert(!exchange->answered);
+	assert(body || length == 0);
+	exchange->answered = true;
+	set_answer(exchange, status, body, length);
 	if (exchange->compression)
 		compression_apply(exchange->compression, exchange);
 	exchange->wire->answered(exchange);
@@ -141,25 +150,47 @@ static void memory_release(struct body_source *source)
 	(void)source;
 }
 
-void exchange_answer_bytes(
-	struct exchange *exchange, unsigned status, struct text media_type, struct text bytes)
+static struct body_source *memory_source_of(struct response *response, struct text bytes)
 {
-	struct memory_source *memory = &exchange->response.from_memory;
-
-	*memory = (struct memory_source){
+	response->from_memory = (struct memory_source){
 		.source = { .produce = memory_produce, .release = memory_release },
 		.bytes = bytes,
 	};
+	return &response->from_memory.source;
+}
+
+void exchange_answer_bytes(
+	struct exchange *exchange, unsigned status, struct text media_type, struct text bytes)
+{
+	struct body_source *body = memory_source_of(&exchange->response, bytes);
+
 	if (media_type.length > 0)
 		exchange_add_field(exchange, text_literal("Content-Type"), media_type);
-	exchange_answer(exchange, status, &memory->source, (int64_t)bytes.length);
+	exchange_answer(exchange, status, body, (int64_t)bytes.length);
 }
 
 void exchange_answer_error(struct exchange *exchange, unsigned status)
 {
 	assert(status_has_content(status));
-	exchange_answer_bytes(
-		exchange, status, text_literal("text/plain; charset=utf-8"), status_body(status));
+	exchange_answer_bytes(exchange, status, PLAIN_TEXT, status_body(status));
+}
+
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -ENOBUFS || error == -EMFILE || error == -ENFILE;
+}
+
+void exchange_replace_answer(struct exchange *exchange, int error)
+{
+	struct response *response = &exchange->response;
+	unsigned status = is_shortage(error) ? 503 : 500;
+	struct text bytes = status_body(status);
+
+	assert(exchange->answered);
+	response->body->release(response->body);
+	init_response(response);
+	add_field(response, text_literal("Content-Type"), PLAIN_TEXT);
+	set_answer(exchange, status, memory_source_of(response, bytes), (int64_t)bytes.length);
 }
 
 void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location)

@@ -129,6 +129,11 @@ void exchange_answer_bytes(
 /* "404 Not Found\n" as text/plain. */
 void exchange_answer_error(struct exchange *exchange, unsigned status);
 
+/* For wires: the body of the answer cannot be produced, and nothing of the answer has left.  Takes
+ * an error's place without telling the wire: 503 where the machine ran out of something, else 500.
+ * The old body is released. */
+void exchange_replace_answer(struct exchange *exchange, int error);
+
 /* 301 and the like: `location` is copied.  One that finds no room is answered with 414. */
 void exchange_answer_redirect(struct exchange *exchange, unsigned status, struct text location);
 

@@ -37,9 +37,11 @@ struct active {
 	uint64_t content_length;    /* of the request body delivered so far */
 	uint64_t unconsumed_length; /* delivered and not yet consumed */
 	uint64_t discarded_length;
-	uint64_t progress;    /* of the send in flight when its deadline last passed */
-	uint64_t body_length; /* of the response body handed to the stream so far */
-	size_t lead_length;   /* of what precedes the piece in the send in flight */
+	uint64_t progress;     /* of the send in flight when its deadline last passed */
+	uint64_t body_length;  /* of the response body handed to the stream so far */
+	size_t lead_length;    /* of what precedes the piece in the send in flight */
+	size_t output_sent;    /* how much of `output` the send in flight takes */
+	size_t earlier_length; /* of the answers in `output` before this exchange's head */
 	unsigned gathered_count;
 	bool exchanging;     /* between HEAD_READ and the exchange's end */
 	bool delivering;     /* the endpoint's sink is receiving bytes this moment */
@@ -49,6 +51,7 @@ struct active {
 	bool chunked;        /* the response body is framed in chunks */
 	bool piece_is_last;  /* nothing follows `piece` */
 	bool piece_due;      /* `piece` is a file that follows the send in flight */
+	bool head_unsent;    /* the head is in `output`, in no send yet */
 	bool sending;        /* a send is in flight, or was when the connection was closed */
 	bool awaiting_ready; /* the source said LATER and has not called ready() */
 	struct body_piece piece;

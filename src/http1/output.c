@@ -138,6 +138,13 @@ static struct text use_headroom(struct buffer *output, struct headroom *headroom
 	return (struct text){ begin, length + bytes.length };
 }
 
+static void begin_send(struct active *active, size_t output_length)
+{
+	active->output_sent = output_length;
+	active->progress = 0;
+	active->sending = true;
+}
+
 enum following { NOTHING, MORE, THE_END };
 
 /* Sends what is in `output`, then `bytes`, then `tail`. */
@@ -149,6 +156,8 @@ static enum output_state send_memory(struct connection *connection, struct text 
 	unsigned count = 0;
 
 	active->lead_length = active->output.length;
+	active->head_unsent = false;
+	active->earlier_length = 0;
 	if (bytes.length > 0) /* else there may have been no piece yet */
 		bytes = use_headroom(&active->output, active->piece.headroom, bytes);
 	if (active->output.length > 0)
@@ -164,8 +173,7 @@ static enum output_state send_memory(struct connection *connection, struct text 
 				parts[i].length };
 	}
 	assert(count > 0);
-	active->progress = 0;
-	active->sending = true;
+	begin_send(active, active->output.length);
 	if (following == THE_END)
 		stream_send_last(&connection->stream, &active->send, active->vector, count);
 	else
@@ -181,6 +189,19 @@ static enum output_state send_output(struct connection *connection, enum followi
 	return send_memory(connection, nothing, nothing, following);
 }
 
+/* Sends the answers that stand in `output` before this one, whose head waits for its body. */
+static enum output_state send_earlier(struct connection *connection)
+{
+	struct active *active = connection->active;
+
+	active->lead_length = active->earlier_length;
+	active->vector[0] = (struct iovec){ active->output.bytes, active->earlier_length };
+	begin_send(active, active->earlier_length);
+	active->earlier_length = 0;
+	stream_send(&connection->stream, &active->send, active->vector, 1, false);
+	return OUTPUT_SENDING;
+}
+
 static enum output_state send_piece_of_file(struct connection *connection)
 {
 	struct active *active = connection->active;
@@ -189,8 +210,7 @@ static enum output_state send_piece_of_file(struct connection *connection)
 
 	active->piece_due = false;
 	active->lead_length = 0;
-	active->progress = 0;
-	active->sending = true;
+	begin_send(active, 0);
 	stream_send_file(
 		&connection->stream, &active->send, piece->fd, piece->offset, piece->length, more);
 	return OUTPUT_SENDING_FILE;
@@ -203,7 +223,7 @@ static void count_sent(struct connection *connection)
 	metrics_add(METRIC_BYTES_SENT, stream_sent_length(&active->send));
 	active->sending = false;
 	connection->progressed = true;
-	active->output.length = 0;
+	buffer_consume(&active->output, active->output_sent);
 	active->gathered_count = 0;
 }
 
@@ -362,12 +382,21 @@ static enum output_state send_last(
 	return finish(connection);
 }
 
-static enum output_state cut(struct connection *connection, const char *reason)
+/* The body fails.  What stands in `output` before the answer leaves in any case; the answer becomes
+ * an error as long as nothing of it has left. */
+static enum output_state fail_body(struct connection *connection, int error, const char *reason)
 {
-	const struct exchange *exchange = &connection->active->exchange;
+	struct active *active = connection->active;
+	struct exchange *exchange = &active->exchange;
 
-	log_info("response cut: %.*s: %s", TEXT_ARGUMENTS(exchange->request.line), reason);
-	return output_close(connection);
+	log_info("response %s: %.*s: %s", active->head_unsent ? "failed" : "cut",
+		TEXT_ARGUMENTS(exchange->request.line), reason);
+	if (!active->head_unsent)
+		return output_close(connection);
+	active->output.length = active->earlier_length;
+	active->body_length = 0;
+	exchange_replace_answer(exchange, error);
+	return output_answer(connection);
 }
 
 /* What stands behind a piece in memory: the end of its chunk, the end of all chunks. */
@@ -393,7 +422,7 @@ static enum output_state send_piece(struct connection *connection)
 	if (piece->fd >= 0 && piece->length > 0) {
 		active->piece_due = true;
 		if (active->output.length > 0)
-			return send_output(connection, MORE);
+			return send_output(connection, active->earlier_length > 0 ? NOTHING : MORE);
 		return send_piece_of_file(connection);
 	}
 	if (active->piece_is_last)
@@ -402,7 +431,8 @@ static enum output_state send_piece(struct connection *connection)
 		connection, piece->bytes, tail_of(active), piece->is_continued ? MORE : NOTHING);
 }
 
-/* The source has nothing yet.  What is ready (the head) waits only for what comes soon. */
+/* The source has nothing yet.  The head waits for a body that comes soon; earlier answers do not.
+ */
 static enum output_state await_body(struct connection *connection)
 {
 	struct active *active = connection->active;
@@ -410,6 +440,8 @@ static enum output_state await_body(struct connection *connection)
 	active->awaiting_ready = true;
 	if (active->output.length > 0 && !active->piece.is_continued)
 		return send_output(connection, NOTHING);
+	if (active->output.length > 0 && active->earlier_length > 0)
+		return send_earlier(connection);
 	return OUTPUT_AWAITING_BODY;
 }
 
@@ -435,14 +467,14 @@ enum output_state output_pull(struct connection *connection)
 		active->piece = (struct body_piece){ .fd = -1 };
 		outcome = body->produce(body, &active->piece, CONNECTION_PIECE_MAX);
 		if (outcome < 0)
-			return cut(connection, strerror(-outcome));
+			return fail_body(connection, outcome, strerror(-outcome));
 		if (outcome == BODY_LATER)
 			return await_body(connection);
 		active->piece_is_last = outcome == BODY_LAST;
 		if (active->piece.fd < 0)
 			active->piece.length = active->piece.bytes.length;
 		if (!length_is_right(active))
-			return cut(connection, "the body is not as long as announced");
+			return fail_body(connection, -EIO, "the body is not as long as announced");
 		active->body_length += active->piece.length;
 	} while (active->piece.length == 0 && !active->piece_is_last);
 	if (active->piece.length == 0 && !active->chunked && active->output.length == 0)
@@ -502,6 +534,8 @@ static void write_head(struct connection *connection)
 		.server = connection->service->options.server_field && !response->server_removed,
 	};
 
+	active->earlier_length = active->output.length;
+	active->head_unsent = true;
 	connection->last = is_last(connection, head.framing);
 	head.close = connection->last;
 	head.keep_alive = !connection->last && request->version == HTTP_1_0;

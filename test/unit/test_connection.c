@@ -195,8 +195,8 @@ static const struct endpoint body_endpoint = {
 
 /* /script?SCRIPT: a response body by letters: m a piece of memory, h one that all share, with room
  * for a head before it, f a piece of a file, F one of 2 MB, z an empty piece, l LATER (ready after
- * 10 ms), n LATER for ever, e an error; a leading digit n announces n bytes, otherwise the length
- * is unknown. */
+ * 10 ms), sl the same but soon, n LATER for ever, e an error, o want of memory; a leading digit n
+ * announces n bytes, otherwise the length is unknown. */
 struct script {
 	struct body_source source;
 	struct op timer;
@@ -253,6 +253,11 @@ static int script_produce(struct body_source *source, struct body_piece *piece, 
 	case 'F':
 		*piece = (struct body_piece){ .fd = script_file, .length = 200000 };
 		return outcome;
+	case 's':
+		piece->is_continued = true;
+		script->rest = text_from(script->rest, 1);
+		proactor_timeout(world.proactor, &script->timer, SECOND / 100);
+		return BODY_LATER;
 	case 'l':
 		proactor_timeout(world.proactor, &script->timer, SECOND / 100);
 		return BODY_LATER;
@@ -260,6 +265,8 @@ static int script_produce(struct body_source *source, struct body_piece *piece, 
 		return BODY_LATER;
 	case 'e':
 		return -EIO;
+	case 'o':
+		return -ENOMEM;
 	default:
 		return outcome;
 	}
@@ -1384,8 +1391,8 @@ static void test_head_may_stand_before_bytes_that_are_shared(void **state)
 
 static void test_body_that_fails_cuts_the_response(void **state)
 {
-	static const char *const targets[] = { GET("/script?me"), GET("/script?9m"),
-		GET("/script?3m"), GET("/script?le") };
+	static const char *const targets[] = { GET("/script?me"), GET("/script?8mm"),
+		GET("/script?le"), GET("/script?9lm") };
 
 	(void)state;
 	world_open();
@@ -1397,6 +1404,52 @@ static void test_body_that_fails_cuts_the_response(void **state)
 		assert_int_equal(world.cut_count, i + 1);
 		assert_false(received_has(client, "\r\n0\r\n\r\n"));
 	}
+	world_close();
+}
+
+/* Nothing of the failing answer has left: it becomes an error, and no other answer suffers. */
+static void test_body_that_fails_at_once_becomes_an_error(void **state)
+{
+	static const char internal[] = "HTTP/1.1 500 Internal Server Error\r\n";
+	static const struct {
+		const char *requests, *status_line;
+	} rows[] = {
+		{ GET("/ping") GET("/ping") GET("/script?e") GET("/ping"), internal },
+		{ GET("/ping") GET("/ping") GET("/script?3m") GET("/ping"), internal },
+		{ GET("/ping") GET("/ping") GET("/script?9m") GET("/ping"), internal },
+		{ GET("/ping") GET("/ping") GET("/script?sle") GET("/ping"), internal },
+		{ GET("/ping") GET("/ping") GET("/script?o") GET("/ping"),
+			"HTTP/1.1 503 Service Unavailable\r\n" },
+	};
+
+	(void)state;
+	world_open();
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct simulated_client *client = connect_client();
+
+		send_string(client, rows[i].requests);
+		await_count(client, PONG, 3);
+		assert_int_equal(count_of(client, rows[i].status_line), 1);
+		assert_int_equal(count_of(client, "HTTP/1.1 200 OK\r\n"), 3);
+		forget(client);
+	}
+	assert_int_equal(world.cut_count, 0);
+	assert_int_equal(script_count, 0);
+	world_close();
+}
+
+static void test_earlier_answers_do_not_wait_for_a_slow_body(void **state)
+{
+	struct simulated_client *client;
+
+	(void)state;
+	world_open();
+	client = connect_client();
+	send_string(client, GET("/ping") GET("/ping") GET("/script?6slm"));
+	await_count(client, PONG, 2);
+	assert_int_equal(world.finished_count, 2);
+	assert_int_equal(count_of(client, "HTTP/1.1 200 OK\r\n"), 2);
+	await(client, "Content-Length: 6\r\n\r\nmemory", SECOND);
 	world_close();
 }
 
@@ -1428,7 +1481,7 @@ static void test_body_may_be_ready_before_the_head_has_left(void **state)
 	for (int i = 0; i < 100; i++)
 		proactor_turn(world.proactor, SECOND / 1000);
 	simulated_client_start_reading(client);
-	await(client, "Content-Length: 6\r\n\r\nmemory", 0);
+	await(client, "Content-Length: 6\r\n\r\nmemory", SECOND);
 	world_close();
 }
 
@@ -1696,6 +1749,8 @@ int main(void)
 		cmocka_unit_test(test_bodies_are_framed_by_length_or_in_chunks),
 		cmocka_unit_test(test_head_may_stand_before_bytes_that_are_shared),
 		cmocka_unit_test(test_body_that_fails_cuts_the_response),
+		cmocka_unit_test(test_body_that_fails_at_once_becomes_an_error),
+		cmocka_unit_test(test_earlier_answers_do_not_wait_for_a_slow_body),
 		cmocka_unit_test(test_head_goes_out_before_a_late_body),
 		cmocka_unit_test(test_body_may_be_ready_before_the_head_has_left),
 		cmocka_unit_test(test_reset_in_every_state_leaves_nothing),
