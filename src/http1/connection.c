@@ -100,7 +100,8 @@ static struct deadline_queue *wanted_deadlines(const struct connection *connecti
 	case OUTPUT_AWAITING_BODY:
 		return &service->send_deadlines;
 	case OUTPUT_LINGERING:
-		return &service->linger_deadlines;
+		return connection->unacknowledged_length > 0 ? &service->send_deadlines
+							     : &service->linger_deadlines;
 	case OUTPUT_CLOSING:
 	case OUTPUT_STATE_COUNT:
 		return NULL;

@@ -18,6 +18,7 @@ enum {
 	CONNECTION_EVENTS_MAX = 8,      /* posted and not yet advanced */
 	CONNECTION_OUTPUT_SIZE = 16384, /* heads, small bodies, gathered answers */
 	CONNECTION_GATHERED_MAX = 16,   /* answers that leave in one send */
+	CONNECTION_LAST_MAX = 65536,    /* bytes of body that the close may follow at once */
 	CONNECTION_COPIED_MAX = 2048,   /* bytes of body worth copying to save a range of memory */
 	CONNECTION_PIECE_MAX = 1 << 24, /* bytes of body per send */
 	CONNECTION_DISCARDED_MAX = 65536, /* bytes of unwanted body read before giving up */
@@ -37,7 +38,7 @@ struct active {
 	uint64_t content_length;    /* of the request body delivered so far */
 	uint64_t unconsumed_length; /* delivered and not yet consumed */
 	uint64_t discarded_length;
-	uint64_t progress;     /* of the send in flight when its deadline last passed */
+	uint64_t progress;     /* acknowledged bytes when the send's deadline last passed */
 	uint64_t body_length;  /* of the response body handed to the stream so far */
 	size_t lead_length;    /* of what precedes the piece in the send in flight */
 	size_t output_sent;    /* how much of `output` the send in flight takes */
@@ -63,7 +64,7 @@ struct active {
 	char head_memory[];
 };
 
-/* What every connection holds all its life: with what malloc() adds, 264 bytes. */
+/* What every connection holds all its life: with what malloc() adds, 272 bytes. */
 struct connection {
 	struct stream stream;
 	struct list_node node; /* in the service */
@@ -75,7 +76,8 @@ struct connection {
 		sa_family_t family; /* AF_UNSPEC: not asked for yet */
 		struct sockaddr_in6 address;
 	} peer;
-	uint32_t request_count; /* no more are counted than it holds */
+	uint32_t request_count;         /* no more are counted than it holds */
+	uint32_t unacknowledged_length; /* when a deadline last passed without a send */
 	uint64_t serial;
 	uint8_t input;  /* enum input_state */
 	uint8_t output; /* enum output_state */
@@ -87,7 +89,7 @@ struct connection {
 	bool progressed;    /* the deadline counts anew */
 	bool stream_closed; /* the stream is gone */
 };
-_Static_assert(sizeof(struct connection) <= 256, "an idle connection is small");
+_Static_assert(sizeof(struct connection) <= 264, "an idle connection is small");
 
 /* --- connection.c ------------------------------------------------------------------------- */
 
@@ -130,8 +132,8 @@ extern const struct exchange_wire http1_wire;
  * answered is cut. */
 void output_break_off(struct connection *connection);
 
-output_action_fn output_keep_state, output_begin, output_expire_reading, output_drain,
-	output_end_reading;
+output_action_fn output_keep_state, output_begin, output_expire_reading, output_expire_silence,
+	output_drain, output_end_reading;
 output_action_fn output_want_body, output_answer, output_expire_handling;
 output_action_fn output_note_continue, output_sent_interim, output_expire_sending, output_sent;
 output_action_fn output_note_ready, output_pull, output_close;

@@ -317,16 +317,25 @@ static bool client_has_finished(const struct connection *connection)
 	       active->exchange.request.content_length == 0 && active->kept.length == 0;
 }
 
-/* Is the connection closed as soon as this response has left? */
+/* Is the connection closed as soon as this response has left?  Stray bytes from the client would
+ * make the kernel reset a closed connection and drop what is still on its way, so that the close
+ * after a long response waits until the client has acknowledged it. */
 static bool close_follows(const struct connection *connection)
 {
-	return connection->last && client_has_finished(connection);
+	return connection->last && client_has_finished(connection) &&
+	       connection->active->body_length <= CONNECTION_LAST_MAX;
+}
+
+static bool is_acknowledged(const struct connection *connection)
+{
+	return connection->last && client_has_finished(connection) &&
+	       stream_unacknowledged_length(&connection->stream) == 0;
 }
 
 /* All of the response has left, or is about to in the same send as the next. */
 static enum output_state finish(struct connection *connection)
 {
-	bool is_over = close_follows(connection);
+	bool is_over = close_follows(connection) || is_acknowledged(connection);
 
 	finish_exchange(connection, false);
 	if (is_over)
@@ -663,10 +672,34 @@ enum output_state output_note_ready(struct connection *connection)
 
 /* --- deadlines and the end ---------------------------------------------------------------- */
 
+static enum output_state reset(struct connection *connection)
+{
+	log_info("connection %llu closed: the client read nothing for timeouts.send",
+		(unsigned long long)connection->serial);
+	stream_reset_at_close(&connection->stream);
+	return output_close(connection);
+}
+
+/* Nothing was said for too long.  A client that still acknowledges earlier answers is waited for;
+ * one that has stopped is reset, which frees the kernel's memory at once. */
+enum output_state output_expire_silence(struct connection *connection)
+{
+	uint32_t length = stream_unacknowledged_length(&connection->stream);
+	bool progressed = length != connection->unacknowledged_length;
+
+	if (length == 0 || connection->service->draining)
+		return output_close(connection);
+	if (!progressed)
+		return reset(connection);
+	connection->unacknowledged_length = length;
+	connection->progressed = true;
+	return (enum output_state)connection->output;
+}
+
 enum output_state output_expire_reading(struct connection *connection)
 {
 	if (connection->input != INPUT_READING_HEAD || input_kept_length(connection) == 0)
-		return output_close(connection);
+		return output_expire_silence(connection);
 	connection_post_input(connection, INPUT_EVENT_TIMED_OUT);
 	return OUTPUT_READING;
 }
@@ -679,17 +712,16 @@ enum output_state output_expire_handling(struct connection *connection)
 	return OUTPUT_HANDLING;
 }
 
-/* The deadline of a send counts from the last byte that left. */
+/* The deadline of a send counts from the last byte that the client acknowledged: the socket's
+ * buffer may take everything long before a slow client does, and then nothing for minutes. */
 enum output_state output_expire_sending(struct connection *connection)
 {
 	struct active *active = connection->active;
-	uint64_t progress = stream_sent_length(&active->send);
+	uint64_t progress = stream_sent_length(&active->send) -
+			    stream_unacknowledged_length(&connection->stream);
 
-	if (progress == active->progress) {
-		log_info("connection %llu: the client takes nothing, closed",
-			(unsigned long long)connection->serial);
-		return output_close(connection);
-	}
+	if (progress == active->progress)
+		return reset(connection);
 	active->progress = progress;
 	connection->progressed = true;
 	return (enum output_state)connection->output;

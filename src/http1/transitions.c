@@ -113,7 +113,7 @@ const struct output_cell output_table[OUTPUT_STATE_COUNT][OUTPUT_EVENT_COUNT] = 
 		[OUTPUT_EVENT_FAILED]     = { output_close,           OUT(CLOSING) },
 	},
 	[OUTPUT_LINGERING] = {
-		[OUTPUT_EVENT_TIMED_OUT]  = { output_close,           OUT(CLOSING) },
+		[OUTPUT_EVENT_TIMED_OUT]  = { output_expire_silence,  OUT(LINGERING) | OUT(CLOSING) },
 		[OUTPUT_EVENT_DRAIN]      = { output_keep_state,      OUT(LINGERING) },
 		[OUTPUT_EVENT_ENDED]      = { output_close,           OUT(CLOSING) },
 		[OUTPUT_EVENT_FAILED]     = { output_close,           OUT(CLOSING) },

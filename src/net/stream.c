@@ -69,6 +69,16 @@ void stream_end(struct stream *stream)
 	stream->kind->end(stream);
 }
 
+uint32_t stream_unacknowledged_length(const struct stream *stream)
+{
+	return (uint32_t)proactor_unacknowledged_length(stream->service->proactor, stream->fd);
+}
+
+void stream_reset_at_close(struct stream *stream)
+{
+	proactor_reset_at_close(stream->service->proactor, stream->fd);
+}
+
 /* No shutdown(2) first: the cancelled ops end by themselves, as the sockets are non-blocking. */
 void stream_close(struct stream *stream)
 {

@@ -131,6 +131,13 @@ bool stream_sends_files(const struct stream *stream);
 /* Ends the sending direction (FIN); no send may be in flight. */
 void stream_end(struct stream *stream);
 
+/* Bytes on the wire that the peer has not acknowledged. */
+uint32_t stream_unacknowledged_length(const struct stream *stream);
+
+/* stream_close() that follows will reset the connection: what the peer has not acknowledged is
+ * lost, and its memory is free at once. */
+void stream_reset_at_close(struct stream *stream);
+
 /* Ends everything, in whatever state; once.  CLOSED follows. */
 void stream_close(struct stream *stream);
 

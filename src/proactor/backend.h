@@ -40,6 +40,8 @@ struct backend {
 	int (*shutdown)(struct proactor *, int fd, int how);
 	int (*peer_address)(struct proactor *, int fd, struct sockaddr_storage *);
 	void (*set_tcp_option)(struct proactor *, int fd, int option, int value); /* NULL: none */
+	int (*unacknowledged_length)(struct proactor *, int fd);
+	void (*reset_at_close)(struct proactor *, int fd);
 	bool (*is_in_memory)(struct proactor *, int file, uint64_t offset, uint64_t length);
 
 	/* Runs work ops: on the thread pool, or (simulated) in wait(). */
@@ -90,6 +92,8 @@ int64_t real_wall_ns(struct proactor *proactor);
 int real_shutdown(struct proactor *proactor, int fd, int how);
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
 void real_set_tcp_option(struct proactor *proactor, int fd, int option, int value);
+int real_unacknowledged_length(struct proactor *proactor, int fd);
+void real_reset_at_close(struct proactor *proactor, int fd);
 void real_work(struct proactor *proactor, struct op *op);
 
 /* Completes what the pool finished; for when pool_event_fd() is readable. */

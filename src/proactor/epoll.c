@@ -318,6 +318,8 @@ static const struct backend epoll_backend = {
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
 	.set_tcp_option = real_set_tcp_option,
+	.unacknowledged_length = real_unacknowledged_length,
+	.reset_at_close = real_reset_at_close,
 	.is_in_memory = epoll_is_in_memory,
 	.work = real_work,
 };

@@ -6,8 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/metrics.h"
@@ -107,6 +109,16 @@ void proactor_cork(struct proactor *proactor, int fd, bool corked)
 void proactor_bound_unsent(struct proactor *proactor, int fd, int length_max)
 {
 	set_tcp_option(proactor, fd, TCP_NOTSENT_LOWAT, length_max);
+}
+
+int proactor_unacknowledged_length(struct proactor *proactor, int fd)
+{
+	return proactor->backend->unacknowledged_length(proactor, fd);
+}
+
+void proactor_reset_at_close(struct proactor *proactor, int fd)
+{
+	proactor->backend->reset_at_close(proactor, fd);
 }
 
 bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length)
@@ -581,6 +593,22 @@ void real_set_tcp_option(struct proactor *proactor, int fd, int option, int valu
 {
 	(void)proactor;
 	(void)setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+int real_unacknowledged_length(struct proactor *proactor, int fd)
+{
+	int length = 0;
+
+	(void)proactor;
+	return ioctl(fd, SIOCOUTQ, &length) < 0 ? 0 : length;
+}
+
+void real_reset_at_close(struct proactor *proactor, int fd)
+{
+	const struct linger linger = { .l_onoff = 1 };
+
+	(void)proactor;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
 int real_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)

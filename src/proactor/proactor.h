@@ -189,6 +189,14 @@ void proactor_cork(struct proactor *proactor, int fd, bool corked);
  * that knows no such thing. */
 void proactor_bound_unsent(struct proactor *proactor, int fd, int length_max);
 
+/* SIOCOUTQ (tcp(7)): bytes that the socket took and the peer has not acknowledged; 0 where that is
+ * unknown. */
+int proactor_unacknowledged_length(struct proactor *proactor, int fd);
+
+/* SO_LINGER with 0 s (socket(7)): the close that follows resets the connection, and the kernel
+ * frees what has not been acknowledged at once. */
+void proactor_reset_at_close(struct proactor *proactor, int fd);
+
 /* Whether reading these bytes of a file (at least one) will not wait for a disk, as far as can be
  * found out; false also when nobody can tell.  Never waits itself. */
 bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length);

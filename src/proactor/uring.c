@@ -471,6 +471,8 @@ static const struct backend URING_BACKEND = {
 	.shutdown = real_shutdown,
 	.peer_address = real_peer_address,
 	.set_tcp_option = real_set_tcp_option,
+	.unacknowledged_length = real_unacknowledged_length,
+	.reset_at_close = real_reset_at_close,
 	.is_in_memory = uring_is_in_memory,
 	.work = real_work,
 };

@@ -251,6 +251,41 @@ static void test_peer_address_is_known(void **state)
 	close_fd(fixture, fd);
 }
 
+/* A peer that does not read still acknowledges what its own buffer takes. */
+static void test_bytes_that_the_peer_has_not_acknowledged_are_counted(void **state)
+{
+	static char bytes[8 << 20];
+	struct fixture *fixture = *state;
+	struct peer peer;
+	struct call send;
+	struct iovec vector = { bytes, sizeof(bytes) };
+	int fd = make_pair(fixture, &peer);
+
+	assert_int_equal(proactor_unacknowledged_length(fixture->proactor, fd), 0);
+	fixture->side->stop_reading(&peer);
+	call_init(&send, fixture);
+	proactor_send(fixture->proactor, &send.op, fd, &vector, 1, false);
+	while (proactor_unacknowledged_length(fixture->proactor, fd) == 0)
+		assert_true(proactor_turn(fixture->proactor, 0) >= 0);
+	proactor_cancel(fixture->proactor, &send.op);
+	finish(&send);
+	peer_close(&peer);
+	close_fd(fixture, fd);
+}
+
+static void test_a_close_may_reset_the_connection(void **state)
+{
+	struct fixture *fixture = *state;
+	struct peer peer;
+	char byte;
+	int fd = make_pair(fixture, &peer);
+
+	proactor_reset_at_close(fixture->proactor, fd);
+	close_fd(fixture, fd);
+	assert_int_equal(peer_read(&peer, &byte, 1), -ECONNRESET);
+	peer_close(&peer);
+}
+
 int run_kind_cases(void)
 {
 	const struct CMUnitTest kinds[] = {
@@ -267,6 +302,8 @@ int run_kind_cases(void)
 		contract_case(test_shutdown_ends_the_stream_for_the_peer),
 		contract_case(test_shutdown_of_both_directions_ends_a_waiting_receive),
 		contract_case(test_peer_address_is_known),
+		contract_case(test_bytes_that_the_peer_has_not_acknowledged_are_counted),
+		contract_case(test_a_close_may_reset_the_connection),
 	};
 
 	return cmocka_run_group_tests(kinds, NULL, NULL);

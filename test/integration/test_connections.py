@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import sys
 import threading
 import unittest
@@ -263,6 +264,19 @@ class LastAnswers(unittest.TestCase):
                     response = client.response()
                     self.assertEqual(response.field("Connection"), "close")
                     self.assertEqual(response.body, body)
+                    client.assert_closed()
+
+    def test_stray_bytes_behind_a_closing_request_lose_nothing(self):
+        """The kernel holds most of the answer when the server has finished with it."""
+        body = harness.pattern_bytes(MIB)
+        with Server(files={"file": body, "dynamic/read": body}, locations=LOCATIONS,
+                    settings={"access_log": '"-"'}) as server:
+            for target in ("/file?1", "/dynamic/read?2", "/file?3", "/dynamic/read?4"):
+                with self.subTest(target), server.client(receive_buffer=4 * KIB) as client:
+                    client.send(client.head("GET", target, {"Connection": "close"}))
+                    server.await_stdout(f'"GET {re.escape(target)} HTTP/1.1" 200')
+                    client.send(b"stray" * 100)
+                    self.assertEqual(client.response().body, body)
                     client.assert_closed()
 
 

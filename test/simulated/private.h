@@ -117,6 +117,8 @@ bool step_sendfile(struct simulated *simulated, struct op *op);
 short socket_events(const struct descriptor *descriptor);
 void socket_close(struct simulated *simulated, struct descriptor *descriptor);
 int socket_shutdown(struct proactor *proactor, int fd, int how);
+int socket_unacknowledged_length(struct proactor *proactor, int fd);
+void socket_reset_at_close(struct proactor *proactor, int fd);
 int socket_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
 
 /* Bytes travel; whether any did. */

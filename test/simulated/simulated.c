@@ -528,6 +528,8 @@ static const struct backend simulated_backend = {
 	.shutdown = socket_shutdown,
 	.is_in_memory = simulated_is_in_memory,
 	.peer_address = socket_peer_address,
+	.unacknowledged_length = socket_unacknowledged_length,
+	.reset_at_close = socket_reset_at_close,
 	.work = simulated_submit,
 };
 

@@ -38,6 +38,7 @@ struct simulated_client {
 	bool socket_ended; /* shutdown(SHUT_WR), or closed */
 	bool socket_deaf;  /* shutdown(SHUT_RD) */
 	bool socket_closed;
+	bool socket_resets; /* when it is closed */
 	bool saw_end, saw_reset;
 };
 
@@ -339,7 +340,7 @@ void socket_close(struct simulated *simulated, struct descriptor *descriptor)
 		close_listener(descriptor);
 		return;
 	}
-	if (client->inbound.length > 0)
+	if (client->inbound.length > 0 || client->socket_resets)
 		reset_client(client);
 	client->socket_ended = client->socket_deaf = client->socket_closed = true;
 }
@@ -358,6 +359,23 @@ int socket_shutdown(struct proactor *proactor, int fd, int how)
 	if (how == SHUT_RD || how == SHUT_RDWR)
 		socket->client->socket_deaf = true;
 	return 0;
+}
+
+int socket_unacknowledged_length(struct proactor *proactor, int fd)
+{
+	struct descriptor *socket =
+		descriptor_find_kind(simulated_of(proactor), fd, DESCRIPTOR_SOCKET);
+
+	return socket ? (int)socket->client->outbound.length : 0;
+}
+
+void socket_reset_at_close(struct proactor *proactor, int fd)
+{
+	struct descriptor *socket =
+		descriptor_find_kind(simulated_of(proactor), fd, DESCRIPTOR_SOCKET);
+
+	if (socket)
+		socket->client->socket_resets = true;
 }
 
 int socket_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address)

@@ -785,8 +785,63 @@ static void test_client_that_takes_nothing_is_closed(void **state)
 	simulated_client_stop_reading(client);
 	send_string(client, GET("/script?FFF"));
 	await_gone(SECOND);
+	assert_true(simulated_client_saw_reset(client));
 	assert_int_equal(world.cut_count, 1);
 	world_close();
+}
+
+/* The socket takes all of the answer at once, the client a little of it now and then. */
+static void test_client_that_reads_slowly_is_neither_closed_nor_reset(void **state)
+{
+	static const char *const requests[] = { GET("/script?FmF"),
+		"GET /script?FmF HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct simulated_client *client;
+
+		world_open();
+		client = connect_client();
+		simulated_client_set_buffers(client, 1 << 20);
+		simulated_client_stop_reading(client);
+		send_string(client, requests[i]);
+		turn_some(100);
+		for (int j = 0; j < 40; j++) {
+			simulated_advance(world.proactor, 59 * SECOND);
+			turn_some(5);
+			simulated_client_read(client, 5000);
+			turn_some(20);
+			if (i == 1)
+				send_string(client, "a closed socket says reset to this");
+		}
+		simulated_client_start_reading(client);
+		turn_some(50);
+		assert_int_equal(world.cut_count, 0);
+		assert_true(received_has(client, "\r\n0\r\n\r\n"));
+		world_close();
+	}
+}
+
+/* Its answer has left, but it reads nothing of it. */
+static void test_client_that_acknowledges_nothing_is_reset(void **state)
+{
+	static const char *const requests[] = { GET("/script?F"),
+		"GET /script?F HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct simulated_client *client;
+
+		world_open();
+		client = connect_client();
+		simulated_client_set_buffers(client, 1 << 20);
+		simulated_client_stop_reading(client);
+		send_string(client, requests[i]);
+		await_gone(SECOND);
+		assert_int_equal(world.finished_count, 1);
+		assert_true(simulated_client_saw_reset(client));
+		world_close();
+	}
 }
 
 /* What stands behind the first `mark`; without bytes where there is none. */
@@ -833,7 +888,9 @@ static void cut_response(const char *script, const char *version, size_t taken)
 	snprintf(request, sizeof(request), "GET /script?%s HTTP/%s\r\nHost: x\r\n\r\n", script,
 		version);
 	send_string(client, request);
-	await_gone(SECOND);
+	turn_some(50);
+	http1_service_stop(&world.service);
+	await_gone(0);
 	simulated_client_start_reading(client);
 	turn_some(20);
 	received = simulated_client_received(client);
@@ -1724,6 +1781,8 @@ int main(void)
 		cmocka_unit_test(test_head_has_its_time_from_its_first_byte),
 		cmocka_unit_test(test_idle_connection_is_closed_without_a_word),
 		cmocka_unit_test(test_client_that_takes_nothing_is_closed),
+		cmocka_unit_test(test_client_that_reads_slowly_is_neither_closed_nor_reset),
+		cmocka_unit_test(test_client_that_acknowledges_nothing_is_reset),
 		cmocka_unit_test(test_of_a_cut_response_what_has_left_is_recorded),
 		cmocka_unit_test(test_slow_client_that_takes_something_is_served),
 		cmocka_unit_test(test_lingering_ends_by_its_timer),
