@@ -70,6 +70,8 @@ bool access_permits(const struct access *access, struct exchange *exchange)
 
 	exchange_client_address(exchange, &address);
 	client = network_of_address(&address);
+	if (access->deny_count > 0 && client.family == AF_UNSPEC)
+		return false;
 	if (network_is_in(&client, access->networks + access->allow_count, access->deny_count))
 		return false;
 	if (access->local)

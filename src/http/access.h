@@ -2,8 +2,9 @@
  * alone unless allow says otherwise (stats, metrics).  Made once per location, then only read.
  *
  * A client in `deny` is refused; else it is let in if `allow` is empty or names it.  The client is
- * who connects, or whom a trusted proxy names (http/proxies.h).  A request that came through any
- * proxy, trusted or not, is never taken to come from this machine. */
+ * the peer, or the address that a trusted proxy names (http/proxies.h).  A client whose address is
+ * unknown is refused wherever there are rules, but for `allow = {"all"}` alone.  A request that
+ * came through any proxy, trusted or not, never counts as one of this machine. */
 #ifndef RINGLET_HTTP_ACCESS_H
 #define RINGLET_HTTP_ACCESS_H
 

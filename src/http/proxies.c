@@ -124,12 +124,12 @@ void proxies_find_client(const struct proxies *proxies, const struct request *re
 	struct network client = network_of_address(address);
 	struct walk walk = { .request = request, .field_count = request->field_count };
 	struct text entry;
-	struct network next;
 	bool moved = false;
 
 	while (network_is_in(&client, proxies->networks, proxies->count) &&
-		take_last_entry(&entry, &walk) && parse_entry(&next, entry) == 0) {
-		client = next;
+		take_last_entry(&entry, &walk)) {
+		if (parse_entry(&client, entry) < 0)
+			client = (struct network){ .family = AF_UNSPEC };
 		moved = true;
 	}
 	if (moved)

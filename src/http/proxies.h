@@ -19,9 +19,9 @@ struct sockaddr_storage;
 int proxies_new(struct proxies **proxies, const struct section *section);
 void proxies_free(struct proxies *proxies);
 
-/* Replaces the peer's address by the client's.  An entry that is no address (with or without port
- * or brackets) ends the walk: the client is then who is last known, the one that vouched for it.
- * Empty entries of the list are none (RFC 9110 §5.6.1.2). */
+/* Replaces the peer's address by the client's.  If the walk reaches an entry that is no address
+ * (with or without port or brackets: "unknown", "fe80::1%eth0"), the client is unknown: AF_UNSPEC.
+ * Empty entries do not count (RFC 9110 §5.6.1.2). */
 void proxies_find_client(const struct proxies *proxies, const struct request *request,
 	struct sockaddr_storage *address);
 

@@ -289,10 +289,20 @@ void connection_idle(struct connection *connection)
 	metrics_subtract(METRIC_CONNECTIONS_ACTIVE, 1);
 }
 
+/* The address is asked for at once: after a reset the kernel no longer tells it, but still delivers
+ * the request that came before.  A client that resets must not escape `deny`, nor the log. */
 void connection_open(struct http1_service *service, int fd)
 {
-	struct connection *connection = block_pool_take(&service->idle_pool);
+	struct connection *connection;
+	struct sockaddr_storage peer;
+	int r = stream_peer_address(service->streams, fd, &peer);
 
+	if (r < 0) {
+		log_debug("closed a connection without a peer: %s", strerror(-r));
+		close(fd);
+		return;
+	}
+	connection = block_pool_take(&service->idle_pool);
 	if (!connection) {
 		log_warning("out of memory: a connection was refused");
 		close(fd);
@@ -302,6 +312,7 @@ void connection_open(struct http1_service *service, int fd)
 		.serial = ++service->connection_serial,
 		.input = INPUT_READING_HEAD,
 		.output = OUTPUT_READING };
+	memcpy(&connection->peer, &peer, sizeof(connection->peer));
 	list_append(&service->connections, &connection->node);
 	service->wire.connection_count++;
 	deadline_init(&connection->deadline);

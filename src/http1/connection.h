@@ -73,7 +73,7 @@ struct connection {
 	struct deadline deadline;
 	struct deadline_queue *deadline_queue; /* the one it was started in; NULL: none */
 	union {
-		sa_family_t family; /* AF_UNSPEC: not asked for yet */
+		sa_family_t family;
 		struct sockaddr_in6 address;
 	} peer;
 	uint32_t request_count;         /* no more are counted than it holds */

@@ -62,16 +62,6 @@ static bool wire_is_draining(const struct exchange *exchange)
 	return container_of(exchange, const struct active, exchange)->connection->service->draining;
 }
 
-/* Asked for once per connection, and not after its end: then nobody knows it any more. */
-static void remember_peer(struct connection *connection)
-{
-	struct sockaddr_storage address;
-
-	if (connection->peer.family == AF_UNSPEC && !connection->stream_closed &&
-		stream_peer_address(&connection->stream, &address) == 0)
-		memcpy(&connection->peer, &address, sizeof(connection->peer));
-}
-
 static bool wire_sends_files(const struct exchange *exchange)
 {
 	const struct active *active = container_of(exchange, const struct active, exchange);
@@ -81,9 +71,8 @@ static bool wire_sends_files(const struct exchange *exchange)
 
 static void wire_peer_address(struct exchange *exchange, struct sockaddr_storage *address)
 {
-	struct connection *connection = active_of(exchange)->connection;
+	const struct connection *connection = active_of(exchange)->connection;
 
-	remember_peer(connection);
 	*address = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
 	memcpy(address, &connection->peer, sizeof(connection->peer));
 }
@@ -597,8 +586,6 @@ enum output_state output_begin(struct connection *connection)
 
 	begin_exchange(active);
 	connection->request_count += connection->request_count < UINT32_MAX;
-	if (connection->service->wire.finished)
-		remember_peer(connection); /* the log wants it, even if the client resets */
 	if (active->bad_status != 0) {
 		log_info("%u: %s", active->bad_status, active->bad_reason);
 		router_refuse(connection->service->router, &active->exchange, active->bad_status);

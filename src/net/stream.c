@@ -90,9 +90,10 @@ void stream_close(struct stream *stream)
 	close_if_quiet(stream);
 }
 
-int stream_peer_address(const struct stream *stream, struct sockaddr_storage *address)
+int stream_peer_address(
+	const struct stream_service *service, int fd, struct sockaddr_storage *address)
 {
-	return proactor_peer_address(stream->service->proactor, stream->fd, address);
+	return proactor_peer_address(service->proactor, fd, address);
 }
 
 /* --- input -------------------------------------------------------------------------------- */

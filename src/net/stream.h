@@ -74,8 +74,10 @@ void stream_service_open(
 void stream_open(
 	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event);
 
-/* The peer's address; 0 or a negative errno, also when the peer is gone. */
-int stream_peer_address(const struct stream *stream, struct sockaddr_storage *address);
+/* The peer's address, of a socket that is to be a stream; 0 or a negative errno, also when the peer
+ * is gone. */
+int stream_peer_address(
+	const struct stream_service *service, int fd, struct sockaddr_storage *address);
 
 /* Begins to receive; RECEIVED events follow one another until pause, end or failure.  Harmless when
  * nothing can be received any more. */

@@ -70,8 +70,9 @@ const struct setting settings_table[] = {
 		"runs." },
 	{ "trusted_proxies", SETTING_STRINGS, IN_SERVER, "{}",
 		"Proxies whose X-Forwarded-For is trusted.  The client address (for the access "
-		"log, allow and deny) is the rightmost one in it that is not in this list; from "
-		"any other peer the field is ignored.  Set it when a proxy stands in front.",
+		"log, allow and deny) is the rightmost one in it that is not in this list; an "
+		"entry there that is no address makes the client unknown.  From any other peer "
+		"the field is ignored.  Set it when a proxy stands in front.",
 		.check = proxies_check,
 		.expected = "networks as in {\"127.0.0.1\", \"10.0.0.0/8\"} or \"unix:\"" },
 	{ "user", SETTING_STRING, IN_SERVER, "\"\"",
@@ -195,8 +196,9 @@ const struct setting settings_table[] = {
 	{ "allow", SETTING_STRINGS, IN_LOCATION, "{}",
 		"The clients that may send requests: networks, \"unix:\" (clients on a Unix "
 		"socket) or \"all\".  Others get 403.  The client address is that of the peer, "
-		"or the one that a proxy in trusted_proxies reports.  {}: everybody; for stats "
-		"and metrics only clients of this machine that come without a proxy (no "
+		"or the one that a proxy in trusted_proxies reports; where allow or deny is set, "
+		"a client without a known address gets 403, but for allow = {\"all\"} alone.  "
+		"{}: everybody; for stats and metrics only clients of this machine that come without a proxy (no "
 		"Forwarded, X-Forwarded-For or Via).",
 		.check = network_check, .expected = NETWORKS_EXPECTED },
 	{ "deny", SETTING_STRINGS, IN_LOCATION, "{}",

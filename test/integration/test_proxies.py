@@ -35,7 +35,7 @@ class Proxies(unittest.TestCase):
         for number, (lines, client) in enumerate((
                 (["192.0.2.1"], r"192\.0\.2\.1"), (["1.1.1.1, 192.0.2.2:80"], r"192\.0\.2\.2"),
                 (["1.1.1.1", "[2001:db8::1]:443, 127.0.0.1"], "2001:db8::1"),
-                (["192.0.2.1, unknown"], r"127\.0\.0\.1"), ([""], r"127\.0\.0\.1"),
+                (["192.0.2.1, unknown"], "-"), (["fe80::1%eth0"], "-"), ([""], r"127\.0\.0\.1"),
                 ([], r"127\.0\.0\.1"))):
             self.status(server, f"/ping?{number}", *lines)
             server.await_stdout(rf'^{client} - - .*"GET /ping\?{number} ')
@@ -63,7 +63,8 @@ class Proxies(unittest.TestCase):
         for lines, inside, outside in ((["192.0.2.1"], 200, 403), (["198.51.100.1"], 403, 200),
                                        (["192.0.2.1, 198.51.100.1"], 403, 200),
                                        (["198.51.100.1, 192.0.2.1"], 200, 403),
-                                       (["2001:db8::1"], 200, 200), ([], 403, 200)):
+                                       (["2001:db8::1"], 200, 200), ([], 403, 200),
+                                       (["unknown"], 403, 403), (["fe80::1%eth0"], 403, 403)):
             with self.subTest(lines):
                 self.assertEqual(self.status(server, "/inside", *lines), inside)
                 self.assertEqual(self.status(server, "/outside", *lines), outside)

@@ -29,9 +29,9 @@ class Case(unittest.TestCase):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-store-"))
         self.addCleanup(shutil.rmtree, self.directory)
 
-    def server(self, workers=1, more="", **options):
+    def server(self, workers=1, more="", log='""', **options):
         store = f'endpoint = "store"  directory = "{self.directory}"  {more}'
-        return Server(settings={"workers": workers}, **options, locations={
+        return Server(settings={"workers": workers, "access_log": log}, **options, locations={
             "/write": store + '  methods = {"POST", "PUT", "DELETE"}',
             "/read": store + '  methods = {"GET", "HEAD"}',
             "/stats": 'endpoint = "stats"'})
@@ -56,6 +56,19 @@ class Store(Case):
             self.assertEqual(client.request("DELETE", "/write").status, 204)
             self.assertEqual(client.get("/read").status, 404)
             self.assertEqual(self.names(), [])
+
+    def test_denied_client_that_resets_writes_nothing(self):
+        """The kernel still delivers the request of a connection that it has forgotten the peer of."""
+        with self.server(more='deny = {"127.0.0.0/8"}', log='"-"') as server:
+            for _ in range(50):
+                client = server.client()
+                client.send(client.head("PUT", "/write", {"Content-Length": 1}) + b"x")
+                client.reset()
+            with server.client() as client:
+                self.assertEqual(client.request("PUT", "/write", body=b"x").status, 403)
+            server.stop()
+            self.assertEqual(self.names(), [])
+            self.assertNotRegex(server.stdout, r"(?m)^-|\" 2\d\d ")
 
     def test_value_too_long_is_413_and_changes_nothing(self):
         with self.server() as server, server.client() as client:

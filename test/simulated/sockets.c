@@ -386,6 +386,8 @@ int socket_peer_address(struct proactor *proactor, int fd, struct sockaddr_stora
 
 	if (!socket)
 		return -EBADF;
+	if (socket->client->broken)
+		return -ENOTCONN;
 	*address = (struct sockaddr_storage){ 0 };
 	peer->sin_family = AF_INET;
 	peer->sin_addr.s_addr = htonl(INADDR_LOOPBACK);

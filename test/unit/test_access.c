@@ -129,6 +129,15 @@ static void test_denied_client_is_refused_even_if_allowed(void **state)
 	assert_true(permits(NULL, "10.0.0.0/8", false, "192.0.2.1", NULL));
 }
 
+static void test_unknown_client_is_refused_wherever_there_are_rules(void **state)
+{
+	(void)state;
+	assert_false(permits(NULL, "192.0.2.0/24", false, "unknown", NULL));
+	assert_false(permits("all", "192.0.2.0/24", false, "unknown", NULL));
+	assert_false(permits("0.0.0.0/0", NULL, false, "unknown", NULL));
+	assert_true(permits("all", NULL, false, "unknown", NULL));
+}
+
 static void test_local_is_this_machine_and_no_proxy(void **state)
 {
 	(void)state;
@@ -186,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_families_are_kept_apart),
 		cmocka_unit_test(test_mapped_address_is_the_ipv4_address),
 		cmocka_unit_test(test_denied_client_is_refused_even_if_allowed),
+		cmocka_unit_test(test_unknown_client_is_refused_wherever_there_are_rules),
 		cmocka_unit_test(test_local_is_this_machine_and_no_proxy),
 		cmocka_unit_test(test_allow_opens_what_is_local),
 		cmocka_unit_test(test_client_is_whom_a_trusted_proxy_names),

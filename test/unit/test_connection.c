@@ -1722,6 +1722,21 @@ static void test_endpoint_is_told_when_its_client_is_gone(void **state)
 	world_close();
 }
 
+static void test_client_that_was_gone_before_it_was_known_is_not_served(void **state)
+{
+	struct simulated_client *client;
+	int fd;
+
+	(void)state;
+	world_open();
+	client = simulated_connect_pair(world.proactor, &fd);
+	send_string(client, GET("/ping"));
+	simulated_client_reset(client);
+	http1_service_accept(&world.service, fd);
+	assert_int_equal(world.service.wire.connection_count, 0);
+	world_close();
+}
+
 /* --- the tables --------------------------------------------------------------------------- */
 
 /* Cells that stand for races of several events in one advance; no seed is bound to meet them. */
@@ -1820,6 +1835,7 @@ int main(void)
 		cmocka_unit_test(test_drained_response_says_close),
 		cmocka_unit_test(test_drained_idle_connection_has_a_second_for_one_more_request),
 		cmocka_unit_test(test_endpoint_is_told_when_its_client_is_gone),
+		cmocka_unit_test(test_client_that_was_gone_before_it_was_known_is_not_served),
 	};
 	const struct CMUnitTest table_tests[] = {
 		cmocka_unit_test(test_every_cell_was_walked),
