@@ -25,6 +25,7 @@
 #include "http/accept.h"
 #include "http/media_type.h"
 #include "http/path.h"
+#include "http/router.h"
 
 /* A redirect's address must fit into the response's memory whole, with other fields. */
 enum { REDIRECT_LENGTH_MAX = RESPONSE_MEMORY_SIZE - 512 };
@@ -101,7 +102,8 @@ const struct setting file_site_settings[] = {
 		.type = SETTING_STRINGS,
 		.where = IN_SITE | IN_LOCATION,
 		.fallback = "{\"index.html\"}",
-		.help = "The files that are served for a directory: the first that can be sent.",
+		.help = "The files that are served for a directory: the first that can be sent, "
+			"if allow and deny of its own location permit it.",
 	},
 	{
 		.name = "try",
@@ -111,7 +113,8 @@ const struct setting file_site_settings[] = {
 		.check = fallback_check_paths,
 		.expected = "paths as in {\"/app.html\"}",
 		.help = "Files beneath the root that are served, with 200, when the requested "
-			"file does not exist: the first that exists.  Set it to {\"/app.html\"} "
+			"file does not exist: the first that exists, whatever allow and deny of "
+			"its own location say.  Set it to {\"/app.html\"} "
 			"for an application with routes of its own.",
 	},
 	{
@@ -122,8 +125,8 @@ const struct setting file_site_settings[] = {
 		.check = fallback_check_pages,
 		.expected = "a status and a path as in {\"404 /404.html\"}",
 		.help = "Files beneath the root that are the body of error responses, also when a "
-			"method or client is refused.  The status stays; without the file the "
-			"body is plain.",
+			"method or client is refused, whatever allow and deny of their own "
+			"location say.  The status stays; without the file the body is plain.",
 	},
 	{
 		.name = "dot_files",
@@ -419,6 +422,7 @@ static void use_kept_sibling(struct file_request *request, const struct cached_f
 }
 
 static void try_siblings(struct file_request *request);
+static void answer_error(struct file_request *request, unsigned status);
 
 static void sibling_tagged(struct file_request *request, struct content *content)
 {
@@ -518,6 +522,37 @@ static bool may_have_siblings(const struct file_request *request)
 	return request->site->sibling_count > 0 && request->error_status == 0;
 }
 
+/* An index file is the one file that nobody asked for by its path, and that is chosen by the client
+ * all the same: the rules of its own path are asked, too. */
+static bool index_is_permitted(const struct file_request *request)
+{
+	struct exchange *exchange = request->exchange;
+	char memory[PATH_MAX + 1];
+	struct access_client client;
+	struct buffer path;
+
+	if (request->tried_count > 0 || request->error_status != 0 ||
+		exchange->request.path.bytes[exchange->request.path.length - 1] != '/')
+		return true;
+	buffer_init(&path, memory, sizeof(memory));
+	buffer_append_byte(&path, '/');
+	buffer_append(&path, request->found_path);
+	client = access_client_of(exchange);
+	return router_permits(exchange->location, buffer_text(&path), &client);
+}
+
+static void use_found(struct file_request *request)
+{
+	if (!index_is_permitted(request)) {
+		content_return(request->content);
+		answer_error(request, 403);
+	} else if (may_have_siblings(request)) {
+		begin_siblings(request, request->found_path, request->found_stat);
+	} else {
+		answer_file(request);
+	}
+}
+
 static void file_tagged(struct file_request *request, struct content *content)
 {
 	const struct text no_coding = { NULL, 0 };
@@ -526,10 +561,7 @@ static void file_tagged(struct file_request *request, struct content *content)
 	request->found_path = path;
 	request->found_stat = &request->lookup.stat;
 	request->content = describe(request, &request->representation, content, path, no_coding);
-	if (may_have_siblings(request))
-		begin_siblings(request, path, &request->lookup.stat);
-	else
-		answer_file(request);
+	use_found(request);
 }
 
 static void file_found(struct file_request *request)
@@ -543,10 +575,7 @@ static void file_found(struct file_request *request)
 static void file_is_kept(struct file_request *request, const struct cached_file *kept)
 {
 	choose_kept(request, kept);
-	if (may_have_siblings(request))
-		begin_siblings(request, kept->path, &kept->stat);
-	else
-		answer_file(request);
+	use_found(request);
 }
 
 /* --- where there is no file ---------------------------------------------------------------- */

@@ -181,6 +181,10 @@ static void looked_up(struct lookup *lookup)
 
 void ssi_look_up(struct ssi *ssi, struct text path, void (*found)(struct ssi *ssi))
 {
+	if (!router_permits(ssi->location, path, &ssi->client)) {
+		ssi_fail(ssi, "%.*s: not for this client", TEXT_ARGUMENTS(path));
+		return;
+	}
 	ssi->found = found;
 	ssi->is_looking = lookup_start(&ssi->lookup, path) == 0;
 	if (!ssi->is_looking)
@@ -441,6 +445,8 @@ static struct ssi *ssi_new(const struct filter_context *context)
 	ssi->source = (struct body_source){ .produce = produce, .release = release };
 	ssi->proactor = context->exchange->proactor;
 	ssi->root = context->root;
+	ssi->location = context->exchange->location;
+	ssi->client = access_client_of(context->exchange);
 	/* Whatever else a lookup may be told is not for us. */
 	ssi->lookup = (struct lookup){
 		.root = context->root,

@@ -6,6 +6,7 @@
 #include "files/lookup.h"
 #include "filters/ssi_syntax.h"
 #include "filters/ssi_value.h"
+#include "http/router.h"
 
 enum {
 	SSI_DEPTH_MAX = 8,        /* documents inside one another, the outermost one of them */
@@ -40,6 +41,8 @@ struct ssi {
 	struct body_source source;
 	struct proactor *proactor;
 	struct root *root;
+	const struct location *location; /* that was asked; NULL: none */
+	struct access_client client;
 	struct ssi_request *request;
 	struct document *document; /* the innermost */
 	unsigned depth, include_count;

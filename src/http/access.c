@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "http/network.h"
-
 struct access {
 	bool local;
 	size_t allow_count, deny_count;
@@ -63,19 +61,27 @@ static bool came_through_proxy(const struct request *request)
 	       request_field(request, text_literal("Via"));
 }
 
-bool access_permits(const struct access *access, struct exchange *exchange)
+struct access_client access_client_of(struct exchange *exchange)
 {
 	struct sockaddr_storage address;
-	struct network client;
 
 	exchange_client_address(exchange, &address);
-	client = network_of_address(&address);
-	if (access->deny_count > 0 && client.family == AF_UNSPEC)
+	return (struct access_client){
+		.address = network_of_address(&address),
+		.came_through_proxy = came_through_proxy(&exchange->request),
+	};
+}
+
+bool access_permits(const struct access *access, const struct access_client *client)
+{
+	const struct network *address = &client->address;
+
+	if (access->deny_count > 0 && address->family == AF_UNSPEC)
 		return false;
-	if (network_is_in(&client, access->networks + access->allow_count, access->deny_count))
+	if (network_is_in(address, access->networks + access->allow_count, access->deny_count))
 		return false;
 	if (access->local)
-		return is_local(&client) && !came_through_proxy(&exchange->request);
+		return is_local(address) && !client->came_through_proxy;
 	return access->allow_count == 0 ||
-	       network_is_in(&client, access->networks, access->allow_count);
+	       network_is_in(address, access->networks, access->allow_count);
 }

@@ -10,6 +10,7 @@
 
 #include "base/settings.h"
 #include "http/exchange.h"
+#include "http/network.h"
 
 struct access;
 
@@ -19,6 +20,14 @@ struct access;
 int access_new(struct access **access, const struct section *location, bool local);
 void access_free(struct access *access);
 
-bool access_permits(const struct access *access, struct exchange *exchange);
+/* Who asks; it may outlive the exchange. */
+struct access_client {
+	struct network address;
+	bool came_through_proxy; /* trusted or not */
+};
+
+struct access_client access_client_of(struct exchange *exchange);
+
+bool access_permits(const struct access *access, const struct access_client *client);
 
 #endif

@@ -134,6 +134,7 @@ struct location *router_add_location(
 		return NULL;
 	}
 	location->prefix = (struct text){ take_pointer(&copy), prefix.length };
+	location->site = site;
 	location->endpoint = endpoint;
 	location->endpoint_number = 0;
 	location->compression = NULL;
@@ -190,6 +191,14 @@ const struct location *router_find_location(const struct site *site, struct text
 			return location;
 	}
 	return NULL;
+}
+
+bool router_permits(
+	const struct location *location, struct text path, const struct access_client *client)
+{
+	if (location)
+		location = router_find_location(location->site, path);
+	return !location || !location->access || access_permits(location->access, client);
 }
 
 /* RFC 9110 §10.2.1.  OPTIONS is answered everywhere, here if not by the endpoint. */
@@ -311,6 +320,16 @@ static void answer_canonical(const struct site *site, struct exchange *exchange)
 		exchange_answer_redirect(exchange, 308, buffer_text(&address));
 }
 
+static bool is_permitted(const struct location *location, struct exchange *exchange)
+{
+	struct access_client client;
+
+	if (!location->access)
+		return true;
+	client = access_client_of(exchange);
+	return access_permits(location->access, &client);
+}
+
 static void dispatch_path(const struct site *site, struct exchange *exchange)
 {
 	const struct location *location;
@@ -330,7 +349,7 @@ static void dispatch_path(const struct site *site, struct exchange *exchange)
 		return;
 	}
 	exchange->fields = location->fields;
-	if (location->access && !access_permits(location->access, exchange)) {
+	if (!is_permitted(location, exchange)) {
 		log_info("403: not for this client: %.*s", TEXT_ARGUMENTS(exchange->request.line));
 		refuse_in(location, exchange, 403);
 		return;

@@ -13,7 +13,8 @@
 
 struct location {
 	struct list_node node; /* in its site, longest prefix first */
-	struct text prefix;    /* "/dynamic/"; copied */
+	const struct site *site;
+	struct text prefix; /* "/dynamic/"; copied */
 	const struct endpoint *endpoint;
 	unsigned endpoint_number; /* under which its requests are counted (base/metrics.h) */
 	void *state;
@@ -55,6 +56,12 @@ const struct site *router_find_site(const struct router *router, struct text hos
 
 /* The longest location that begins `path`, or NULL. */
 const struct location *router_find_location(const struct site *site, struct text path);
+
+/* Do the rules of the location that `path` (decoded, normalised) lies in let this client have it?
+ * For what a request of `location` leads to beside the path it asks for: an index file, an include.
+ * NULL: there are no locations, hence no rules. */
+bool router_permits(
+	const struct location *location, struct text path, const struct access_client *client);
 
 /* Takes the exchange from its parsed head to its endpoint: normalises the path, finds the location,
  * checks the client and the method, calls handle().  A request for an alias of a canonical site is

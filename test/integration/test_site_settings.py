@@ -296,6 +296,19 @@ class Files(Case):
                                      (403, "9", b""))
                     self.assertEqual(client.get("/a.txt").body, b"text")
 
+    def test_rules_of_an_index_file_hold_and_those_of_configured_paths_do_not(self):
+        """docs/configuration.md: index, try, error_page"""
+        denied = {path: 'deny = {"all"}' for path in ("/d/index.html", "/404.html", "/a.txt")}
+        server = serve(self, 'try = {"/a.txt"} error_page = {"403 /404.html"}', {
+            "/": 'endpoint = "static"', "/d/": 'endpoint = "static"',
+            **denied}, {**self.FILES, "d/index.html": b"secret", "e/index.html": b"open"})
+        for target, status, body in (("/d/", 403, b"<p>lost</p>"), ("/e/", 200, b"open"),
+                                     ("/d/index.html", 403, b"<p>lost</p>"),
+                                     ("/x", 200, b"text"), ("/a.txt", 403, b"<p>lost</p>")):
+            for _ in range(2):  # looked up, then known
+                response = server.get(target)
+                self.assertEqual((response.status, response.body), (status, body), target)
+
     def test_try_comes_before_the_page_of_the_error(self):
         server = serve(self, 'try = {"/none"} error_page = {"404 /404.html"}', files=self.FILES)
         response = server.get("/x")

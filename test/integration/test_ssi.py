@@ -206,6 +206,18 @@ class Includes(harness.ServerCase):
                         self.write("page.html", f'<!--#{command} {name}="{path}" -->'.encode())
                         self.assertEqual(self.body("/page.html"), ERROR)
 
+    def test_rules_of_the_location_of_an_included_file_hold(self):
+        page = (b'<!--#include file="inner/a.txt" --><!--#include virtual="/open/a.txt" -->'
+                b'<!--#fsize virtual="/x/../inner/a.txt" -->')
+        locations = {**LOCATIONS, "/inner/": 'endpoint = "static" allow = {"192.0.2.0/24"}',
+                     "/open/": 'endpoint = "static" allow = {"127.0.0.0/8"}'}
+        with Server(files={"page.html": page, "inner/a.txt": b"inner", "open/a.txt": b"open"},
+                    locations=locations, settings={"trusted_proxies": '{"127.0.0.1"}'}) as server:
+            self.assertEqual(server.get("/page.html").body, ERROR + b"open" + ERROR)
+            server.await_stderr(r"ssi: .*/page.html:1: /inner/a.txt: not for this client")
+            response = server.get("/page.html", fields={"X-Forwarded-For": "192.0.2.1"})
+            self.assertEqual(response.body, b"inner" + ERROR + b"5")
+
     def test_fifo_stops_nobody(self):
         os.mkfifo(self.server.root / "fifo")
         self.write("page.html", b'<!--#include file="fifo" -->')

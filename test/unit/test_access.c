@@ -52,6 +52,7 @@ static bool permits(
 	struct section *section = section_new(NULL, NULL, TABLE, NULL);
 	struct access *access;
 	struct proxies *proxies;
+	struct access_client asking;
 	bool permitted;
 
 	if (allow)
@@ -71,7 +72,8 @@ static bool permits(
 		exchange.request.fields[0] = (struct field){ text_of(proxy_field), text_of(named) };
 		exchange.request.field_count = 1;
 	}
-	permitted = !access || access_permits(access, &exchange);
+	asking = access_client_of(&exchange);
+	permitted = !access || access_permits(access, &asking);
 	access_free(access);
 	proxies_free(proxies);
 	return permitted;
