@@ -12,11 +12,12 @@
 
 #include "base/smaller.h"
 #include "http/byte.h"
+#include "http/network.h"
 
 enum byte_class {
 	TOKEN = 1,  /* tchar (RFC 9110 §5.6.2) */
 	TARGET = 2, /* in a request target: visible, no fragment (RFC 9112 §3.2) */
-	NAME = 4,   /* in the name of a host (RFC 3986 §3.2.2) */
+	NAME = 4,   /* in the name of a host, but for escapes (RFC 3986 §3.2.2) */
 	MARK = TARGET | NAME,
 	PLAIN = MARK | TOKEN,
 };
@@ -25,7 +26,9 @@ static const unsigned char CLASSES[256] = {
 	['!'] = PLAIN,
 	['"'] = TARGET,
 	['#'] = TOKEN,
-	['$' ... '\''] = PLAIN,
+	['$'] = PLAIN,
+	['%'] = TOKEN | TARGET,
+	['&' ... '\''] = PLAIN,
 	['(' ... ')'] = MARK,
 	['*' ... '+'] = PLAIN,
 	[','] = MARK,
@@ -197,15 +200,58 @@ static unsigned parse_version(struct parse *parse, struct text version)
 	return 0;
 }
 
-static bool is_ip_literal(struct text host)
+static size_t hex_run(struct text text)
 {
-	static const struct text DIGITS = TEXT("0123456789abcdefABCDEF:.");
+	size_t length = 0;
 
-	for (size_t i = 0; i < host.length; i++) {
-		if (text_find(DIGITS, host.bytes[i]) == DIGITS.length)
-			return false;
-	}
-	return host.length > 0;
+	while (length < text.length && byte_hex_value(text.bytes[length]) >= 0)
+		length++;
+	return length;
+}
+
+/* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) */
+static bool is_future_address(struct text text)
+{
+	size_t digits = hex_run(text_from(text, 1));
+
+	if (text.length == 0 || byte_lower(text.bytes[0]) != 'v' || digits == 0)
+		return false;
+	text = text_from(text, 1 + digits);
+	if (!take_byte(&text, '.') || text.length == 0)
+		return false;
+	while (take_run(&text, NAME).length > 0 || take_byte(&text, ':'))
+		;
+	return text.length == 0;
+}
+
+/* IP-literal (RFC 3986 §3.2.2), without its brackets. */
+static bool is_ip_literal(struct text text)
+{
+	struct network network;
+
+	if (text_find(text, ':') < text.length && network_parse_address(&network, text) == 0)
+		return true;
+	return is_future_address(text);
+}
+
+/* pct-encoded (RFC 3986 §2.1) */
+static bool take_escape(struct text *rest)
+{
+	if (rest->length == 0 || rest->bytes[0] != '%' ||
+		hex_run(text_first(text_from(*rest, 1), 2)) < 2)
+		return false;
+	take_bytes(rest, 3);
+	return true;
+}
+
+/* reg-name or IPv4address */
+static bool take_registered_name(struct text *rest)
+{
+	struct text start = *rest;
+
+	while (take_run(rest, NAME).length > 0 || take_escape(rest))
+		;
+	return rest->length < start.length;
 }
 
 /* Takes "example.com" or "[::1]" off the front. */
@@ -214,7 +260,7 @@ static bool take_host_name(struct text *rest)
 	struct text literal;
 
 	if (!take_byte(rest, '['))
-		return take_run(rest, NAME).length > 0;
+		return take_registered_name(rest);
 	literal = text_first(*rest, text_find(*rest, ']'));
 	*rest = text_from(*rest, literal.length);
 	return is_ip_literal(literal) && take_byte(rest, ']');

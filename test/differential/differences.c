@@ -565,8 +565,8 @@ const struct excuse EXCUSES[] = {
 		.why = "an invalid host in the target",
 		.applies = has_invalid_authority,
 		.section = "RFC 9110 §4.2.1, §4.2.4",
-		.reason = "no empty host, no user, a port of digits up to 65535; its own parser of "
-			  "URLs agrees" },
+		.reason = "no empty host, no user, a real address, a port of digits up to 65535; "
+			  "its own parser of URLs agrees but for the address" },
 	{ .name = "folded line",
 		.kind = WE_REFUSE,
 		.why = "a folded line",
@@ -592,7 +592,8 @@ const struct excuse EXCUSES[] = {
 		.why = "an invalid Host",
 		.applies = has_invalid_host,
 		.section = "RFC 9112 §3.2",
-		.reason = "a server must refuse it; its own parser of URLs agrees" },
+		.reason = "a server must refuse it; its own parser of URLs agrees, but takes any "
+			  "run of colons and digits for an address" },
 	{ .name = "two Hosts",
 		.kind = WE_REFUSE,
 		.why = "two Host fields",

@@ -6,6 +6,7 @@
  * (RFC 9110 §7.8), and what would come behind one is no business of a parser of HTTP. */
 #include "reading.h"
 
+#include <arpa/inet.h>
 #include <http_parser.h>
 
 #include "base/text.h"
@@ -81,6 +82,21 @@ static struct text authority_of(const struct http_parser_url *url, struct text t
 	return text_first(rest, text_find(rest, '?'));
 }
 
+/* The library takes any digits, colons and dots in brackets for an address. */
+static bool has_real_address(struct text authority)
+{
+	char memory[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+	struct buffer string;
+
+	if (authority.length == 0 || authority.bytes[0] != '[')
+		return true;
+	buffer_init(&string, memory, sizeof(memory));
+	buffer_append(&string, text_from(text_first(authority, text_find(authority, ']')), 1));
+	buffer_append_byte(&string, '\0');
+	return !string.truncated && inet_pton(AF_INET6, memory, &address) == 1;
+}
+
 static void take_url(struct reading_message *message, bool connect)
 {
 	struct http_parser_url url;
@@ -90,8 +106,9 @@ static void take_url(struct reading_message *message, bool connect)
 	if (http_parser_parse_url(message->target.bytes, message->target.length, connect, &url))
 		return;
 	before_host = text_first(message->target, url.field_data[UF_HOST].off);
-	message->target_is_good = text_find(before_host, '@') == before_host.length;
 	message->authority = authority_of(&url, message->target);
+	message->target_is_good = text_find(before_host, '@') == before_host.length &&
+				  has_real_address(message->authority);
 	if (url.field_set & 1U << UF_QUERY)
 		message->query =
 			text_first(text_from(message->target, url.field_data[UF_QUERY].off),
@@ -204,7 +221,7 @@ bool library_knows_host(struct text host)
 	buffer_append_format(&target, "http://%.*s/", TEXT_ARGUMENTS(host));
 	http_parser_url_init(&url);
 	return !http_parser_parse_url(target.bytes, target.length, false, &url) &&
-	       text_find(host, '@') == host.length &&
+	       text_find(host, '@') == host.length && has_real_address(host) &&
 	       url.field_data[UF_PATH].off + 1U == target.length;
 }
 

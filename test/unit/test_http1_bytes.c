@@ -83,7 +83,7 @@ static bool is_target(unsigned byte)
 /* unreserved, sub-delims and the percent sign (RFC 3986 §3.2.2) */
 static bool is_host(unsigned byte)
 {
-	return is_alphanumeric(byte) || is_one_of(byte, "-._~!$&'()*+,;=%");
+	return is_alphanumeric(byte) || is_one_of(byte, "-._~!$&'()*+,;=");
 }
 
 static bool is_host_or_its_end(unsigned byte)

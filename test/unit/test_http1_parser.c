@@ -530,10 +530,14 @@ static void test_hosts_are_names_or_addresses_with_ports(void **state)
 {
 	static const char *const GOOD[] = { "", "a", "example.com", "EXAMPLE.com:80",
 		"a:", "1.2.3.4", "[::1]", "[::1]:8080", "[::ffff:1.2.3.4]", "a_b-c.d~e",
-		"xn--bcher-kva.example", "a:65535" };
+		"xn--bcher-kva.example", "a:65535", "a%41:80", "%c3%A4", "[v1.a]", "[VfF.:!a-~]:80",
+		"[1:2:3:4:5:6:7::]" };
 	static const char *const BAD[] = { ":80", "a:x", "a:65536", "a:80:80", "a/b", "a@b", "a b",
 		"a\\b", "[::1", "::1", "[]", "[::g]", "[::1]a", "a]", "[", "a?b", "a#b", "<a>",
-		"a\tb", "\xc3\xa4", "a:-1", "a:+80", "a, b" };
+		"a\tb", "\xc3\xa4", "a:-1", "a:+80", "a, b", "a%", "a%4", "a%4g", "%%41",
+		"[4712::abcd::]", "[:::::]", "[1:2:3]", "[1.2.3.4]", "[1:2:3:4:5:6:7:8:9]",
+		"[::12345]", "[::1.2.3]", "[fe80::1%eth0]", "[fe80::1%25eth0]", "[:]", "[.]", "[a]",
+		"[v.a]", "[v1.]", "[v1a]", "[vg.a]", "[v1.a%41]", "[v1.[]", "[v]" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++)
