@@ -216,10 +216,8 @@ struct setting_value *section_add_value(
 /* A default in a table is written as in a file, but without escapes. */
 static struct text next_fallback_string(struct text *rest)
 {
-	struct text string = text_first(*rest, text_find(*rest, ','));
+	struct text string = text_take(rest, ',');
 
-	*rest = text_from(*rest, string.length + 1);
-	string = text_trim(string);
 	if (string.length >= 2 && string.bytes[0] == '"')
 		string = text_first(text_from(string, 1), string.length - 2);
 	return string;

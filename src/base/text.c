@@ -51,6 +51,14 @@ struct text text_without_blanks(struct text text)
 	return text;
 }
 
+struct text text_take(struct text *rest, char separator)
+{
+	struct text part = text_first(*rest, text_find(*rest, separator));
+
+	*rest = text_from(*rest, part.length + 1);
+	return text_trim(part);
+}
+
 int text_to_number(uint64_t *number, struct text text)
 {
 	uint64_t value = 0;

@@ -65,6 +65,10 @@ static inline struct text text_trim(struct text text)
 	return text_without_blanks(text);
 }
 
+/* Takes what stands before the first `separator`, or all there is, off the front of *rest; the
+ * separator goes, too.  Blanks around the part are left out. */
+struct text text_take(struct text *rest, char separator);
+
 /* Decimal digits only, the whole text, no sign: 0, -EINVAL (also when empty) or -ERANGE. */
 int text_to_number(uint64_t *number, struct text text);
 

@@ -22,7 +22,6 @@
 #include "files/cache.h"
 #include "files/siblings.h"
 #include "filters/byteranges.h"
-#include "http/accept.h"
 #include "http/media_type.h"
 #include "http/path.h"
 #include "http/router.h"
@@ -76,6 +75,7 @@ struct file_request {
 	/* The siblings: bits of those looked for, which one is being looked for; its path is the
 	 * original's, and a suffix. */
 	unsigned siblings_tried, sibling;
+	struct accept_codings codings;
 	struct stat original;
 	size_t path_length;
 	char path[PATH_MAX + 8];
@@ -395,10 +395,8 @@ static void choose_kept(struct file_request *request, const struct cached_file *
 
 static bool original_is_acceptable(const struct file_request *request)
 {
-	const struct request *asked = &request->exchange->request;
-
 	return request->representation.coding.length > 0 || request->exchange->cancelled ||
-	       accept_encoding_weight(asked, text_literal("identity")) > 0;
+	       accept_codings_weight(&request->codings, text_literal("identity")) > 0;
 }
 
 static void answer_chosen(struct file_request *request)
@@ -468,8 +466,8 @@ static void sibling_looked_up(struct lookup *lookup)
 static bool choose_sibling(struct file_request *request)
 {
 	const struct file_site *site = request->site;
-	int index = siblings_choose(site->siblings, site->sibling_count, request->siblings_tried,
-		&request->exchange->request);
+	int index = siblings_choose(
+		site->siblings, site->sibling_count, request->siblings_tried, &request->codings);
 	const char *suffix;
 
 	if (index < 0 || request->exchange->cancelled)
@@ -504,6 +502,7 @@ static void begin_siblings(
 {
 	struct lookup *lookup = &request->lookup;
 
+	accept_codings_read(&request->codings, &request->exchange->request);
 	request->original = *original;
 	request->path[0] = '/';
 	memcpy(request->path + 1, path.bytes, path.length);

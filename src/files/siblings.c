@@ -6,7 +6,6 @@
 
 #include "base/hash.h"
 #include "base/settings.h"
-#include "http/accept.h"
 
 static const struct sibling_kind all_kinds[SIBLING_KIND_COUNT] = {
 	{ "zst", ".zst", TEXT("zstd") },
@@ -43,14 +42,14 @@ void siblings_find_kinds(const struct sibling_kind *kinds[SIBLING_KIND_COUNT],
 }
 
 int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsigned tried,
-	const struct request *request)
+	const struct accept_codings *codings)
 {
-	unsigned least = accept_encoding_weight(request, text_literal("identity"));
+	unsigned least = accept_codings_weight(codings, text_literal("identity"));
 	unsigned most = 0;
 	int chosen = -1;
 
 	for (size_t i = 0; i < count; i++) {
-		unsigned weight = accept_encoding_weight(request, kinds[i]->coding);
+		unsigned weight = accept_codings_weight(codings, kinds[i]->coding);
 
 		if ((tried & 1u << i) != 0 || weight <= most || weight < least)
 			continue;

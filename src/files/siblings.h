@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-#include "http/request.h"
+#include "http/accept.h"
 
 enum { SIBLING_KIND_COUNT = 3 };
 
@@ -28,7 +28,7 @@ void siblings_find_kinds(const struct sibling_kind *kinds[SIBLING_KIND_COUNT],
 /* The index of the kind that the client wants most, the first of equals, but none of those in the
  * set of bits `tried`; -1: it wants what is left no more than the original. */
 int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsigned tried,
-	const struct request *request);
+	const struct accept_codings *codings);
 
 /* Was it made after the last change of its original?  Copying and unpacking may leave the two in
  * either order, and some tools cut times to the second; hence the tolerance. */

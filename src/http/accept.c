@@ -2,22 +2,36 @@
  * §5.3, §5.6.1), taken apart at commas and semicolons that stand outside quotes. */
 #include "http/accept.h"
 
+#include <assert.h>
 #include <errno.h>
 
-enum { WEIGHT_MAX = 1000 };
+enum {
+	WEIGHT_MAX = 1000,
+	ELEMENTS_MAX = 100, /* that are read: no client needs them, and each costs time */
+};
 
 struct preference {
 	unsigned specificity; /* 0: nothing covers the type yet */
 	unsigned weight;
 };
 
+/* The elements that were not looked at yet: the rest of a field, and the fields after it. */
+struct walk {
+	const struct request *request;
+	struct text name;
+	const struct field *field;
+	struct text rest;
+	unsigned count; /* of elements taken */
+};
+
 /* Index of the separator, or the length; a quoted string (§5.6.4) is passed over. */
 static size_t find_separator(struct text text, char separator)
 {
+	size_t first = text_find(text, separator);
+	size_t i = text_find(text_first(text, first), '"');
 	bool quoted = false;
-	size_t i;
 
-	for (i = 0; i < text.length; i++) {
+	for (; i < text.length; i++) {
 		if (text.bytes[i] == '"')
 			quoted = !quoted;
 		else if (quoted && text.bytes[i] == '\\')
@@ -89,27 +103,31 @@ static unsigned specificity_of(struct text range, struct text media_type)
 	return 0;
 }
 
-/* 2: the coding itself, by either of its names (§8.4.1.3); 1: any; 0: others. */
-static unsigned coding_specificity_of(struct text range, struct text coding)
+/* Takes the next element of all fields of that name off: its range, without parameters, and its
+ * weight.  False: there are no more. */
+static bool take_preference(struct walk *walk, struct text *range, unsigned *weight)
 {
-	if (text_equal_ignoring_case(range, text_literal("x-gzip")))
-		range = text_literal("gzip");
-	if (text_equal_ignoring_case(range, coding))
-		return 2;
-	return text_equal(range, text_literal("*")) ? 1 : 0;
+	struct text element;
+
+	do {
+		if (walk->count++ == ELEMENTS_MAX)
+			return false;
+		while (walk->rest.length == 0) {
+			walk->field = request_field_after(walk->request, walk->name, walk->field);
+			if (!walk->field)
+				return false;
+			walk->rest = walk->field->value;
+		}
+		element = take_part(&walk->rest, ',');
+		*range = take_part(&element, ';');
+	} while (find_weight(weight, element) < 0);
+	return true;
 }
 
-typedef unsigned specificity_fn(struct text range, struct text wanted);
+/* --- media types --------------------------------------------------------------------------- */
 
-static void weigh(struct preference *preference, struct text element, struct text wanted,
-	specificity_fn *specificity_in)
+static void weigh(struct preference *preference, unsigned specificity, unsigned weight)
 {
-	struct text range = take_part(&element, ';');
-	unsigned specificity = specificity_in(range, wanted);
-	unsigned weight;
-
-	if (find_weight(&weight, element) < 0)
-		return;
 	if (specificity > preference->specificity)
 		*preference = (struct preference){ specificity, weight };
 	else if (specificity == preference->specificity && specificity > 0 &&
@@ -117,51 +135,89 @@ static void weigh(struct preference *preference, struct text element, struct tex
 		preference->weight = weight;
 }
 
-/* Over all elements of all fields of that name. */
-static struct preference weigh_all(const struct request *request, struct text name,
-	struct text wanted, specificity_fn *specificity_in)
+/* In one pass over the fields, however many types are asked about. */
+static void weigh_types(const struct request *request, struct preference *preferences,
+	const struct text *media_types, size_t count)
 {
-	struct preference preference = { 0 };
-	const struct field *field = NULL;
+	struct walk walk = { .request = request, .name = TEXT("Accept") };
+	bool is_there = request_field(request, walk.name) != NULL;
+	struct text range;
+	unsigned weight;
 
-	while ((field = request_field_after(request, name, field))) {
-		struct text value = field->value;
-
-		while (value.length > 0)
-			weigh(&preference, take_part(&value, ','), wanted, specificity_in);
+	for (size_t i = 0; i < count; i++)
+		preferences[i] = (struct preference){ !is_there, is_there ? 0 : WEIGHT_MAX };
+	while (take_preference(&walk, &range, &weight)) {
+		for (size_t i = 0; i < count; i++)
+			weigh(&preferences[i], specificity_of(range, media_types[i]), weight);
 	}
-	return preference;
-}
-
-static struct preference preference_of(const struct request *request, struct text media_type)
-{
-	const struct text name = TEXT("Accept");
-
-	if (!request_field(request, name))
-		return (struct preference){ 1, WEIGHT_MAX };
-	return weigh_all(request, name, media_type, specificity_of);
 }
 
 unsigned accept_weight(const struct request *request, struct text media_type)
 {
-	return preference_of(request, media_type).weight;
+	struct preference preference;
+
+	weigh_types(request, &preference, &media_type, 1);
+	return preference.weight;
 }
 
 bool accept_prefers(const struct request *request, struct text media_type, struct text other)
 {
-	struct preference one = preference_of(request, media_type);
-	struct preference another = preference_of(request, other);
+	const struct text media_types[] = { media_type, other };
+	struct preference preferences[2];
+	const struct preference *one = &preferences[0], *another = &preferences[1];
 
-	if (one.weight != another.weight)
-		return one.weight > another.weight;
-	return one.weight > 0 && one.specificity > another.specificity;
+	weigh_types(request, preferences, media_types, 2);
+	if (one->weight != another->weight)
+		return one->weight > another->weight;
+	return one->weight > 0 && one->specificity > another->specificity;
 }
 
-unsigned accept_encoding_weight(const struct request *request, struct text coding)
-{
-	struct preference preference =
-		weigh_all(request, text_literal("Accept-Encoding"), coding, coding_specificity_of);
-	bool is_identity = text_equal(coding, text_literal("identity"));
+/* --- content codings ----------------------------------------------------------------------- */
 
-	return preference.specificity == 0 && is_identity ? 1 : preference.weight;
+enum { IDENTITY = 0 };
+
+/* By the names that a response has for them. */
+static const struct text CODINGS[ACCEPT_CODING_COUNT] = { TEXT("identity"), TEXT("gzip"),
+	TEXT("br"), TEXT("zstd") };
+
+/* ACCEPT_CODING_COUNT: it is none of them.  A coding has two names (RFC 9110 §8.4.1.3). */
+static size_t coding_named(struct text name)
+{
+	size_t i = 0;
+
+	if (text_equal_ignoring_case(name, text_literal("x-gzip")))
+		name = text_literal("gzip");
+	while (i < ACCEPT_CODING_COUNT && !text_equal_ignoring_case(name, CODINGS[i]))
+		i++;
+	return i;
+}
+
+void accept_codings_read(struct accept_codings *codings, const struct request *request)
+{
+	struct walk walk = { .request = request, .name = TEXT("Accept-Encoding") };
+	/* The last is that of "*". */
+	struct preference preferences[ACCEPT_CODING_COUNT + 1] = { 0 };
+	const struct preference *others = &preferences[ACCEPT_CODING_COUNT];
+	struct text range;
+	unsigned weight;
+
+	while (take_preference(&walk, &range, &weight)) {
+		size_t i = coding_named(range);
+
+		if (i < ACCEPT_CODING_COUNT || text_equal(range, text_literal("*")))
+			weigh(&preferences[i], 1, weight);
+	}
+	for (size_t i = 0; i < ACCEPT_CODING_COUNT; i++)
+		codings->weights[i] =
+			preferences[i].specificity > 0 ? preferences[i].weight : others->weight;
+	if (preferences[IDENTITY].specificity == 0 && others->specificity == 0)
+		codings->weights[IDENTITY] = 1;
+}
+
+unsigned accept_codings_weight(const struct accept_codings *codings, struct text coding)
+{
+	size_t i = coding_named(coding);
+
+	assert(i < ACCEPT_CODING_COUNT);
+	return codings->weights[i];
 }

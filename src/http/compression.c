@@ -85,11 +85,8 @@ static struct field *find_field(struct response *response, struct text name)
 static bool list_names(struct text list, struct text element)
 {
 	while (list.length > 0) {
-		size_t length = text_find(list, ',');
-
-		if (text_equal_ignoring_case(text_trim(text_first(list, length)), element))
+		if (text_equal_ignoring_case(text_take(&list, ','), element))
 			return true;
-		list = text_from(list, length + 1);
 	}
 	return false;
 }
@@ -205,9 +202,12 @@ static bool is_whole(const struct response *response)
 /* Of what weighs the same, the shorter. */
 static bool is_preferred(const struct request *request, struct text coding)
 {
-	unsigned weight = accept_encoding_weight(request, coding);
+	struct accept_codings codings;
+	unsigned weight;
 
-	return weight > 0 && weight >= accept_encoding_weight(request, text_literal("identity"));
+	accept_codings_read(&codings, request);
+	weight = accept_codings_weight(&codings, coding);
+	return weight > 0 && weight >= accept_codings_weight(&codings, text_literal("identity"));
 }
 
 /* With HEAD too, whose fields are those of GET: the body is released without being asked. */

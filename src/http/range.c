@@ -98,15 +98,6 @@ static void add(struct range_set *set, struct range range)
 	set->count = count;
 }
 
-static struct text take_element(struct text *list)
-{
-	size_t comma = text_find(*list, ',');
-	struct text element = text_trim(text_first(*list, comma));
-
-	*list = text_from(*list, comma + 1);
-	return element;
-}
-
 static bool take_unit(struct text *value)
 {
 	const struct text unit = TEXT("bytes=");
@@ -125,7 +116,7 @@ enum range_outcome range_parse(struct range_set *set, struct text value, uint64_
 	if (!take_unit(&value))
 		return RANGE_WHOLE;
 	while (value.length > 0) {
-		struct text spec = take_element(&value);
+		struct text spec = text_take(&value, ',');
 		struct range range;
 		bool satisfiable;
 

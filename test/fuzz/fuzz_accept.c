@@ -11,13 +11,25 @@ struct opinion {
 
 static struct opinion ask(const struct request *request, struct text one, struct text other)
 {
+	struct accept_codings codings;
+
+	accept_codings_read(&codings, request);
 	return (struct opinion){
 		.type_weight = accept_weight(request, one),
-		.coding_weight = accept_encoding_weight(request, one),
-		.identity_weight = accept_encoding_weight(request, text_literal("identity")),
+		.coding_weight = accept_codings_weight(&codings, text_literal("gzip")),
+		.identity_weight = accept_codings_weight(&codings, text_literal("identity")),
 		.prefers = accept_prefers(request, one, other),
 		.prefers_other = accept_prefers(request, other, one),
 	};
+}
+
+static size_t comma_count(struct text text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.length; i++)
+		count += text.bytes[i] == ',';
+	return count;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
@@ -27,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct text one = fuzz_take_line(&rest), other = fuzz_take_line(&rest);
 	struct opinion opinion, again;
 
+	if (comma_count(rest) > 50)
+		return 0; /* those behind the hundredth element are not read, in either order */
 	fuzz_take_fields(&request, rest);
 	opinion = ask(&request, one, other);
 	assert(opinion.type_weight <= 1000 && opinion.coding_weight <= 1000);

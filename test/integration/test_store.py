@@ -58,7 +58,7 @@ class Store(Case):
             self.assertEqual(self.names(), [])
 
     def test_denied_client_that_resets_writes_nothing(self):
-        """The kernel still delivers the request of a connection that it has forgotten the peer of."""
+        """The kernel delivers the request even after it has forgotten the peer."""
         with self.server(more='deny = {"127.0.0.0/8"}', log='"-"') as server:
             for _ in range(50):
                 client = server.client()

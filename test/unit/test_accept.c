@@ -17,11 +17,14 @@ static unsigned weight(const char *accept, const char *media_type)
 
 static unsigned encoding_weight(const char *accepted, const char *coding)
 {
+	struct accept_codings codings;
+
 	request_init(&request);
 	if (accepted)
 		request.fields[request.field_count++] =
 			(struct field){ text_literal("Accept-Encoding"), text_of(accepted) };
-	return accept_encoding_weight(&request, text_of(coding));
+	accept_codings_read(&codings, &request);
+	return accept_codings_weight(&codings, text_of(coding));
 }
 
 static void test_without_accept_everything_is_welcome(void **state)
@@ -176,6 +179,18 @@ static void test_codings_weigh_what_is_said(void **state)
 	assert_int_equal(encoding_weight("x-gzip;q=0.3", "gzip"), 300); /* §8.4.1.3 */
 }
 
+static void test_only_a_hundred_elements_are_read(void **state)
+{
+	char accepted[1024] = "";
+
+	(void)state;
+	for (int i = 0; i < 99; i++)
+		strcat(accepted, "a,");
+	strcat(accepted, "gzip,br");
+	assert_int_equal(encoding_weight(accepted, "gzip"), 1000);
+	assert_int_equal(encoding_weight(accepted, "br"), 0);
+}
+
 static void test_star_covers_codings_that_are_not_named(void **state)
 {
 	(void)state;
@@ -217,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_several_fields_are_one_list),
 		cmocka_unit_test(test_parameter_of_the_query_is_found_by_its_whole_name),
 		cmocka_unit_test(test_codings_weigh_what_is_said),
+		cmocka_unit_test(test_only_a_hundred_elements_are_read),
 		cmocka_unit_test(test_star_covers_codings_that_are_not_named),
 		cmocka_unit_test(test_identity_is_acceptable_unless_excluded),
 		cmocka_unit_test(test_without_the_field_identity_alone_is_sent),
