@@ -212,10 +212,7 @@ static void answer_redirect(struct exchange *exchange)
 	buffer_init(&location, memory, sizeof(memory));
 	path_append_encoded(&location, exchange->request.path);
 	buffer_append_byte(&location, '/');
-	if (exchange->request.query.length > 0) {
-		buffer_append_byte(&location, '?');
-		buffer_append(&location, exchange->request.query);
-	}
+	buffer_append(&location, request_query_part(&exchange->request));
 	if (location.truncated)
 		exchange_answer_error(exchange, 414);
 	else

@@ -39,10 +39,7 @@ static void append_address(
 	} else {
 		buffer_append(address, redirect->target);
 	}
-	if (request->query.length > 0) {
-		buffer_append_byte(address, '?');
-		buffer_append(address, request->query);
-	}
+	buffer_append(address, request_query_part(request));
 }
 
 static void handle_redirect(void *state, struct exchange *exchange)

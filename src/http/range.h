@@ -6,7 +6,9 @@
 
 #include "base/buffer.h"
 
-enum { RANGE_COUNT_MAX = 32 }; /* a request for more is answered with the whole */
+/* A request for more ranges is answered with the whole: 200.  Readers of archives (zchunk,
+ * zstd:chunked, uproot) ask for some hundred at once. */
+enum { RANGE_COUNT_MAX = 256 };
 
 struct range {
 	uint64_t offset, length;

@@ -30,6 +30,11 @@ const struct field *request_field_after(
 	return NULL;
 }
 
+struct text request_query_part(const struct request *request)
+{
+	return text_from(request->target, text_find(request->target, '?'));
+}
+
 const struct field *request_field(const struct request *request, struct text name)
 {
 	return request_field_after(request, name, NULL);

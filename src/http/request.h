@@ -36,6 +36,9 @@ struct request {
 /* A request of which nothing is known yet; does not touch the array of fields. */
 void request_init(struct request *request);
 
+/* "?b", also "?" alone; empty: the target has no query. */
+struct text request_query_part(const struct request *request);
+
 /* The first field of that name, or NULL.  Comparison ignores case. */
 const struct field *request_field(const struct request *request, struct text name);
 

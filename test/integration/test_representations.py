@@ -209,7 +209,7 @@ class Ranges(Case):
 
     def test_ranges_that_do_not_count_are_ignored(self):
         """§14.2: HEAD, unknown units, what is malformed, too many, and twice"""
-        many = "bytes=" + ",".join(f"{i * 2}-{i * 2}" for i in range(33))
+        many = "bytes=" + ",".join(f"{i * 2}-{i * 2}" for i in range(257))
         for target in self.everywhere():
             for value in ("bytes=5-4", "bytes=", "bytes=a", "lines=0-1", "0-1", "bytes=0-1;2-3",
                           many):
@@ -285,6 +285,17 @@ class Ranges(Case):
                              [(f"bytes {5 * GIB + 4}-{5 * GIB + 6}/{5 * GIB + 7}", b"end"),
                               (f"bytes 0-1/{5 * GIB + 7}", b"\0\0")])
             path.unlink()
+
+    def test_hundreds_of_ranges_are_parts(self):
+        content = harness.pattern_bytes(4000)
+        self.server.write("many", content)
+        self.server.write("dynamic/many", content)
+        value = "bytes=" + ",".join(f"{i * 15}-{i * 15 + 9}" for i in range(256))
+        for target in ("/many", "/dynamic/many"):
+            response = self.get(target, {"Range": value})
+            self.assertEqual(response.status, 206)
+            self.assertEqual([part for _, part in parse_parts(response)],
+                             [content[i * 15:i * 15 + 10] for i in range(256)])
 
     def test_parts_of_static_files_are_zero_copy(self):
         """Heads from memory, what is between them not through the process."""

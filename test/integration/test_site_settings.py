@@ -189,6 +189,7 @@ class Redirects(Case):
                 ("/old/", 301, "/new/"), ("/old/a/b", 301, "/new/a/b"),
                 ("/old/a%20b?c=%20d&e", 301, "/new/a%20b?c=%20d&e"),
                 ("/page", 301, "/new/page.html"), ("/page?x", 301, "/new/page.html?x"),
+                ("/page?", 301, "/new/page.html?"),
                 ("/far/", 308, "https://example.com/"), ("/far/x", 308, "https://example.com/x"),
                 ("/gone/", 302, "/"), ("/gone/x", 302, "/x"), ("/post", 307, "/other")):
             with self.subTest(target):

@@ -134,7 +134,7 @@ static void list(char *value, size_t size, unsigned count, unsigned step)
 
 static void test_number_of_ranges_is_bounded(void **state)
 {
-	char value[1024];
+	char value[4096];
 
 	(void)state;
 	list(value, sizeof(value), RANGE_COUNT_MAX, 2);
