@@ -79,6 +79,19 @@ static void body_ready(struct body_source *body)
 	go_on(body->consumer);
 }
 
+/* A query holds for what the document includes, too, unless that is named with its own. */
+static void set_path(struct document *document, struct text path, struct text query)
+{
+	assert(path.length + query.length <= sizeof(document->path));
+	memcpy(document->path, path.bytes, path.length);
+	document->path_length = path.length;
+	document->query = document->includer ? document->includer->query : (struct text){ NULL, 0 };
+	if (query.bytes) {
+		memcpy(document->path + path.length, query.bytes, query.length);
+		document->query = (struct text){ document->path + path.length, query.length };
+	}
+}
+
 /* True: the body is the document's from now on; false: out of memory. */
 static bool begin_document(
 	struct ssi *ssi, struct body_source *body, struct text path, const struct stat *stat)
@@ -98,9 +111,8 @@ static bool begin_document(
 	memcpy(document->error_message, ERROR_MESSAGE, sizeof(ERROR_MESSAGE));
 	memcpy(document->time_format, TIME_FORMAT, sizeof(TIME_FORMAT));
 	document->sizes_are_abbreviated = false;
-	assert(path.length < sizeof(document->path));
-	memcpy(document->path, path.bytes, path.length);
-	document->path_length = path.length;
+	document->skip_depth = 0;
+	set_path(document, path, ssi->query);
 	body->ready = body_ready;
 	body->consumer = ssi;
 	ssi->document = document;
@@ -222,6 +234,10 @@ void ssi_include(struct ssi *ssi)
 		refuse_found(ssi, "includes itself");
 		return;
 	}
+	if (lookup_path(&ssi->lookup).length + ssi->query.length > PATH_MAX) {
+		refuse_found(ssi, "path and query are too long");
+		return;
+	}
 	content = content_of_file(ssi->proactor, ssi->lookup.fd);
 	if (!content) {
 		refuse_found(ssi, "out of memory");
@@ -288,7 +304,7 @@ static int take_found(
 
 	switch (found) {
 	case SSI_TEXT:
-		return write_text(ssi, output, bytes);
+		return ssi->document->skip_depth > 0 ? AGAIN : write_text(ssi, output, bytes);
 	case SSI_DIRECTIVE:
 		metrics_add(METRIC_SSI_DIRECTIVES, 1);
 		ssi_carry_out(ssi, &scanner->directive);
@@ -456,7 +472,7 @@ static struct ssi *ssi_new(const struct filter_context *context)
 	};
 	ssi->document = NULL;
 	ssi->depth = ssi->include_count = 0;
-	ssi->value = ssi->output = ssi->text = (struct text){ NULL, 0 };
+	ssi->value = ssi->output = ssi->text = ssi->query = (struct text){ NULL, 0 };
 	ssi->error = 0;
 	ssi->is_looking = ssi->is_awaiting = ssi->is_awaited = ssi->is_released = false;
 	ssi->request = ssi_request_new(context->exchange, context->path);

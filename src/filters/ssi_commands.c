@@ -16,7 +16,7 @@ enum { COMMAND_PARAMETERS_MAX = 3 };
 struct command {
 	struct text name;
 	struct text parameters[COMMAND_PARAMETERS_MAX];
-	bool names_file; /* by exactly one of the two parameters */
+	bool names_file; /* by exactly one of the first two parameters */
 	command_fn *run;
 };
 
@@ -92,7 +92,11 @@ static void write_variable(
 		write_time(ssi, now(ssi), is_local, encoding);
 		return;
 	}
-	(void)ssi_request_find(ssi->request, name, &value);
+	if (ssi->document->query.bytes &&
+		text_equal_ignoring_case(name, text_literal("QUERY_STRING")))
+		value = ssi->document->query;
+	else
+		(void)ssi_request_find(ssi->request, name, &value);
 	write_value(ssi, value, encoding);
 }
 
@@ -129,13 +133,21 @@ static const char *resolve_virtual(
 {
 	bool is_absolute = value.length > 0 && value.bytes[0] == '/';
 
-	if (text_find(value, '?') < value.length)
-		return "a file has no query";
 	if (is_absolute)
 		buffer_append_byte(path, '/');
 	else
 		append_directory(path, document);
 	return path_resolve(path, text_from(value, is_absolute)) < 0 ? "not a path" : NULL;
+}
+
+/* "/a?b" is the file "/a", in which QUERY_STRING is "b". */
+static struct text take_query(struct ssi *ssi, struct text value)
+{
+	size_t mark = text_find(value, '?');
+
+	if (mark < value.length)
+		ssi->query = text_from(value, mark + 1);
+	return text_first(value, mark);
 }
 
 /* A name as the file system has it: escapes stay what they are. */
@@ -163,7 +175,8 @@ static void look_up_named(
 	const char *wrong;
 
 	buffer_init(&path, memory, sizeof(memory));
-	wrong = address ? resolve_virtual(&path, ssi->document, *address)
+	ssi->query = (struct text){ NULL, 0 };
+	wrong = address ? resolve_virtual(&path, ssi->document, take_query(ssi, *address))
 			: resolve_file(&path, ssi->document, *file);
 	if (!wrong && path.truncated)
 		wrong = "too long a path";
@@ -173,9 +186,15 @@ static void look_up_named(
 		ssi_look_up(ssi, buffer_text(&path), found);
 }
 
+/* Includes are always waited for, in their order. */
 static void run_include(struct ssi *ssi, const struct ssi_directive *directive)
 {
-	if (ssi->depth == SSI_DEPTH_MAX)
+	const struct text *wait = ssi_parameter(directive, text_literal("wait"));
+
+	if (wait && !text_equal(*wait, text_literal("yes")) &&
+		!text_equal(*wait, text_literal("no")))
+		ssi_fail(ssi, "include: wait is neither \"yes\" nor \"no\"");
+	else if (ssi->depth == SSI_DEPTH_MAX)
 		ssi_fail(ssi, "include: more than %d files inside one another", SSI_DEPTH_MAX);
 	else if (ssi->include_count == SSI_INCLUDES_MAX)
 		ssi_fail(ssi, "include: more than %d in one answer", SSI_INCLUDES_MAX);
@@ -219,7 +238,7 @@ static void run_fsize(struct ssi *ssi, const struct ssi_directive *directive)
 static const struct command commands[] = {
 	{ TEXT("config"), { TEXT("errmsg"), TEXT("timefmt"), TEXT("sizefmt") }, false, run_config },
 	{ TEXT("echo"), { TEXT("var"), TEXT("default"), TEXT("encoding") }, false, run_echo },
-	{ TEXT("include"), { TEXT("virtual"), TEXT("file") }, true, run_include },
+	{ TEXT("include"), { TEXT("virtual"), TEXT("file"), TEXT("wait") }, true, run_include },
 	{ TEXT("flastmod"), { TEXT("virtual"), TEXT("file") }, true, run_flastmod },
 	{ TEXT("fsize"), { TEXT("virtual"), TEXT("file") }, true, run_fsize },
 };
@@ -246,6 +265,8 @@ static bool is_known(const struct command *command, struct text parameter)
 static bool check_parameters(
 	struct ssi *ssi, const struct command *command, const struct ssi_directive *directive)
 {
+	bool by_address, by_name;
+
 	for (unsigned i = 0; i < directive->count; i++) {
 		if (!is_known(command, directive->parameters[i].name)) {
 			ssi_fail(ssi, "%.*s: unknown parameter \"%.*s\"",
@@ -254,12 +275,40 @@ static bool check_parameters(
 			return false;
 		}
 	}
-	if (directive->count == 0 || (command->names_file && directive->count != 1)) {
+	if (directive->count == 0) {
+		ssi_fail(ssi, "%.*s: no parameter", TEXT_ARGUMENTS(command->name));
+		return false;
+	}
+	by_address = ssi_parameter(directive, command->parameters[0]) != NULL;
+	by_name = ssi_parameter(directive, command->parameters[1]) != NULL;
+	if (command->names_file && by_address == by_name) {
 		ssi_fail(ssi, "%.*s: %s", TEXT_ARGUMENTS(command->name),
-			directive->count == 0 ? "no parameter" : "more than one file");
+			by_name ? "more than one file" : "no file");
 		return false;
 	}
 	return true;
+}
+
+/* --- what is left out ---------------------------------------------------------------------- */
+
+/* Which branch of an `if` is right is not known here, and a `block` is for elsewhere: both are one
+ * error, and nothing up to their end is shown or carried out. */
+static bool begins_skip(struct text command)
+{
+	return text_equal(command, text_literal("if")) ||
+	       text_equal(command, text_literal("block"));
+}
+
+static bool ends_skip(struct text command)
+{
+	return text_equal(command, text_literal("endif")) ||
+	       text_equal(command, text_literal("endblock"));
+}
+
+static void skip(struct document *document, struct text command)
+{
+	document->skip_depth += begins_skip(command);
+	document->skip_depth -= ends_skip(command);
 }
 
 void ssi_carry_out(struct ssi *ssi, struct buffer *bytes)
@@ -268,6 +317,16 @@ void ssi_carry_out(struct ssi *ssi, struct buffer *bytes)
 	const struct command *command;
 	const char *wrong = ssi_parse(&directive, bytes);
 
+	if (ssi->document->skip_depth > 0) {
+		skip(ssi->document, directive.command);
+		return;
+	}
+	if (begins_skip(directive.command)) {
+		ssi->document->skip_depth = 1;
+		ssi_fail(ssi, "no support for \"%.*s\": left out up to its end",
+			TEXT_ARGUMENTS(directive.command));
+		return;
+	}
 	if (wrong) {
 		ssi_fail(ssi, "%s", wrong);
 		return;

@@ -33,8 +33,12 @@ struct document {
 	char time_format[SSI_WORDS_SIZE];
 	bool sizes_are_abbreviated;
 
+	/* An if or block is left out up to its end: how many are open inside one another. */
+	unsigned skip_depth;
+
+	struct text query; /* that it was included with; NULL bytes: the request's */
 	size_t path_length;
-	char path[PATH_MAX]; /* beneath the root, without a leading slash */
+	char path[PATH_MAX]; /* beneath the root, without a leading slash; then the query */
 };
 
 struct ssi {
@@ -57,6 +61,7 @@ struct ssi {
 
 	/* The file that a directive names. */
 	void (*found)(struct ssi *ssi); /* what to do with it: the lookup's outcome is 200 */
+	struct text query;              /* that it is named with; NULL bytes: none */
 	struct lookup lookup;
 	struct op close;
 	bool is_looking; /* up, or closing what was found */

@@ -288,10 +288,10 @@ class Ranges(Case):
 
     def test_hundreds_of_ranges_are_parts(self):
         content = harness.pattern_bytes(4000)
-        self.server.write("many", content)
-        self.server.write("dynamic/many", content)
+        self.server.write("many.txt", content)
+        self.server.write("dynamic/many.txt", content)
         value = "bytes=" + ",".join(f"{i * 15}-{i * 15 + 9}" for i in range(256))
-        for target in ("/many", "/dynamic/many"):
+        for target in ("/many.txt", "/dynamic/many.txt"):
             response = self.get(target, {"Range": value})
             self.assertEqual(response.status, 206)
             self.assertEqual([part for _, part in parse_parts(response)],

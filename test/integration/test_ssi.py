@@ -218,6 +218,30 @@ class Includes(harness.ServerCase):
             response = server.get("/page.html", fields={"X-Forwarded-For": "192.0.2.1"})
             self.assertEqual(response.body, b"inner" + ERROR + b"5")
 
+    def test_query_of_an_include_is_query_string_in_it(self):
+        self.write("page.html", b'<!--#include virtual="q.html?a=b&c" wait="yes" --> '
+                                b'<!--#include virtual="/q.html?" wait="no" --> '
+                                b'<!--#include virtual="q.html" -->')
+        self.write("q.html", b'[<!--#include file="inner.html" -->]')
+        self.write("inner.html", b'<!--#echo var="QUERY_STRING" encoding="none" -->')
+        self.assertEqual(self.body("/page.html?x"), b"[a=b&c] [] [x]")
+        self.write("wait.html", b'<!--#include file="q.html" wait="maybe" -->')
+        self.assertEqual(self.body("/wait.html"), ERROR)
+
+    def test_what_is_not_supported_is_one_error_and_shows_no_branch(self):
+        for number, (page, body) in enumerate((
+                (b'a<!--#if expr="$x = 1" -->b<!--#elif expr="2" -->c<!--#echo var="X" -->'
+                 b'<!--#else -->d<!--#endif -->e', b"a" + ERROR + b"e"),
+                (b'a<!--#if expr="1" --><!--#if expr="2" -->b<!--#endif -->c<!--#endif -->d',
+                 b"a" + ERROR + b"d"),
+                (b'<!--#block name="one" -->a<!--#endblock -->b', ERROR + b"b"),
+                (b'a<!--#if expr="1" -->b', b"a" + ERROR),
+                (b'<!--#if expr=1 -->a<!--#include file="none" --><!--#endif -->', ERROR),
+                (b'<!--#set var="x" value="y" -->a<!--#endif -->', ERROR + b"a" + ERROR))):
+            with self.subTest(page):
+                self.write(f"branch{number}.html", page)
+                self.assertEqual(self.body(f"/branch{number}.html"), body)
+
     def test_fifo_stops_nobody(self):
         os.mkfifo(self.server.root / "fifo")
         self.write("page.html", b'<!--#include file="fifo" -->')

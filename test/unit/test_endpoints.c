@@ -161,7 +161,7 @@ static void test_directory_is_redirected_to_its_slash_with_the_query(void **stat
 	assert_int_equal(visit_status(&caller), 301);
 	assert_field("Location", "/some%20dir/");
 	visit_init(&caller, &place, "/some dir");
-	caller.exchange.request.query = text_literal("a=b&c");
+	caller.exchange.request.target = text_literal("/some%20dir?a=b&c");
 	dynamic_endpoint.handle(dynamic_state, &caller.exchange);
 	visit_await_answer(&caller);
 	assert_field("Location", "/some%20dir/?a=b&c");
@@ -169,13 +169,13 @@ static void test_directory_is_redirected_to_its_slash_with_the_query(void **stat
 
 static void test_redirect_that_is_too_long_is_414(void **state)
 {
-	char query[2000];
+	char target[2000];
 
 	(void)state;
-	memset(query, 'q', sizeof(query));
+	memset(target, '?', sizeof(target));
 	place_make_directory(&place, "www/dir");
 	visit_init(&caller, &place, "/dir");
-	caller.exchange.request.query = (struct text){ query, sizeof(query) };
+	caller.exchange.request.target = (struct text){ target, sizeof(target) };
 	static_endpoint.handle(static_state, &caller.exchange);
 	visit_await_answer(&caller);
 	assert_int_equal(visit_status(&caller), 414);

@@ -389,7 +389,7 @@ static void test_errors_are_shown_logged_and_counted(void **state)
 	assert_error("<!--#config timefmt=\"\" --><!--#echo var=\"DATE_GMT\" -->", "timefmt makes");
 	assert_error("<!--#include file=\"a\" virtual=\"b\" -->", "more than one file");
 	assert_error("<!--#include file=\"/b.html\" -->", "an absolute path");
-	assert_error("<!--#include virtual=\"/b.html?a=b\" -->", "no query");
+	assert_error("<!--#include virtual=\"/b.html\" wait=\"x\" -->", "wait is neither");
 	assert_error("<!--#include virtual=\"/%\" -->", "not a path");
 	assert_error("<!--#include virtual=\"/none.html\" -->", "/none.html: 404");
 	assert_error("<!--#include virtual=\"/\" -->", "/: 403");
