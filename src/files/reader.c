@@ -6,6 +6,9 @@
  * at once, after the previous piece has been sent.  There is one read at a time, in the order of
  * the ranges, and no read crosses the end of a range.
  *
+ * The content is returned once its last byte has been read, before that has been sent, so that files
+ * which include one another do not all stay open.
+ *
  * The buffer is taken when a read starts and returned when it is empty, so that many readers share
  * few buffers.  The first produce() starts the first read; a response to HEAD needs no buffer.
  *
@@ -15,6 +18,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "base/block_pool.h"
 #include "base/smaller.h"
@@ -35,7 +40,6 @@ struct reader {
 	struct proactor *proactor;
 	uint64_t length;          /* of all ranges */
 	uint64_t produced_length; /* bytes produced so far */
-	struct range_set set;
 	unsigned range_index;       /* of the range that is being read */
 	uint64_t range_read_length; /* bytes of that range so far */
 	uint64_t in_memory_length;  /* bytes of that range found in the page cache */
@@ -44,10 +48,11 @@ struct reader {
 	size_t position;        /* of the next piece */
 	struct stretch ahead;   /* read already, to be produced next */
 	size_t read_begin;      /* where in the buffer the read puts its bytes */
-	struct content *content;
+	struct content *content; /* NULL: returned */
 	int error;    /* of a read; returned after the bytes that were read before it */
 	bool awaited; /* the last produce() returned BODY_LATER; ready() must be called */
 	bool released;
+	struct range_set set; /* last: only the ranges in use are written */
 };
 
 static struct block_pool reader_pool = BLOCK_POOL(sizeof(struct reader), 64);
@@ -142,6 +147,13 @@ static void advance(struct reader *reader, uint64_t length)
 	reader->in_memory_length = 0;
 }
 
+static void return_content(struct reader *reader)
+{
+	if (reader->content)
+		content_return(reader->content);
+	reader->content = NULL;
+}
+
 static void note_read(struct reader *reader, int64_t result)
 {
 	if (result <= 0) {
@@ -150,6 +162,8 @@ static void note_read(struct reader *reader, int64_t result)
 	}
 	reader->ahead = (struct stretch){ reader->read_begin, reader->read_begin + (size_t)result };
 	advance(reader, (uint64_t)result);
+	if (reader->range_index == reader->set.count)
+		return_content(reader);
 }
 
 static void end(struct reader *reader);
@@ -219,7 +233,7 @@ static int produce(struct body_source *source, struct body_piece *piece, size_t 
 static void end(struct reader *reader)
 {
 	return_buffer(reader);
-	content_return(reader->content);
+	return_content(reader);
 	block_pool_return(&reader_pool, reader);
 }
 
@@ -242,13 +256,12 @@ struct body_source *reader_open(
 	assert(content->fd >= 0);
 	if (!reader)
 		return NULL;
-	*reader = (struct reader){
-		.source = { .produce = produce, .release = release },
-		.proactor = proactor,
-		.length = range_set_length(set),
-		.set = *set,
-		.content = content_take(content),
-	};
+	memset(reader, 0, offsetof(struct reader, set));
+	reader->source = (struct body_source){ .produce = produce, .release = release };
+	reader->proactor = proactor;
+	reader->length = range_set_length(set);
+	reader->content = content_take(content);
+	range_set_copy(&reader->set, set);
 	op_init(&reader->op, read_ended);
 	return &reader->source;
 }

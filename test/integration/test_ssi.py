@@ -5,6 +5,7 @@ import gzip
 import os
 import pathlib
 import re
+import socket
 import sys
 import unittest
 
@@ -285,6 +286,18 @@ class Resources(unittest.TestCase):
                 self.assertEqual(bytes(tail), b"\0" * 5 + b"end")
                 if not harness.is_sanitized():
                     self.assertLess(server.anonymous_bytes() - before, 4 * MIB)
+
+    def test_files_inside_one_another_hold_one_descriptor(self):
+        files = {f"{i}.html": b'a<!--#include file="%d.html" -->b' % (i + 1) for i in range(1, 8)}
+        with Server(files=files, locations=LOCATIONS) as server:
+            write_long(server.root / "8.html")
+            at_rest = server.descriptor_count()
+            clients = [self.enterContext(server.client()) for _ in range(10)]
+            for client in clients:
+                client.send(client.head("GET", "/1.html"))
+                harness.wait_until(lambda: client.socket.recv(1, socket.MSG_PEEK))
+            harness.wait_until(lambda: server.counter("ssi_directives") == 70)
+            harness.wait_until(lambda: server.descriptor_count() <= at_rest + 2 * len(clients))
 
     def test_clients_that_leave_in_the_middle_leave_nothing_behind(self):
         with Server(locations=LOCATIONS) as server:
