@@ -153,3 +153,31 @@ void escape_append(
 		length_max -= escape.length;
 	}
 }
+
+/* --- HTML and URLs ------------------------------------------------------------------------ */
+
+struct text escape_html(const char *byte)
+{
+	switch (*byte) {
+	case '&':
+		return text_literal("&amp;");
+	case '<':
+		return text_literal("&lt;");
+	case '>':
+		return text_literal("&gt;");
+	case '"':
+		return text_literal("&quot;");
+	case '\'':
+		return text_literal("&#39;");
+	default:
+		return (struct text){ byte, 1 };
+	}
+}
+
+struct text escape_percent(char escape[3], char byte)
+{
+	escape[0] = '%';
+	escape[1] = HEX_DIGITS[(unsigned char)byte >> 4];
+	escape[2] = HEX_DIGITS[byte & 15];
+	return (struct text){ escape, 3 };
+}

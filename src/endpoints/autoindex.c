@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "files/listing.h"
@@ -62,27 +63,8 @@ static const char BEGIN[] =
 
 static void append_escaped(struct buffer *buffer, struct text text)
 {
-	for (size_t i = 0; i < text.length; i++) {
-		switch (text.bytes[i]) {
-		case '&':
-			buffer_append_string(buffer, "&amp;");
-			break;
-		case '<':
-			buffer_append_string(buffer, "&lt;");
-			break;
-		case '>':
-			buffer_append_string(buffer, "&gt;");
-			break;
-		case '"':
-			buffer_append_string(buffer, "&quot;");
-			break;
-		case '\'':
-			buffer_append_string(buffer, "&#39;");
-			break;
-		default:
-			buffer_append_byte(buffer, text.bytes[i]);
-		}
-	}
+	for (size_t i = 0; i < text.length; i++)
+		buffer_append(buffer, escape_html(&text.bytes[i]));
 }
 
 static void append_address(struct buffer *buffer, struct text name)

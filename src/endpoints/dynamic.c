@@ -22,11 +22,15 @@ static struct body_source *dynamic_open_body(
 
 static void set_filters(struct dynamic *dynamic, const struct section *location)
 {
-	size_t count;
+	size_t count, opened_count = 0;
 	const char *const *names = section_strings(location, "filters", &count);
 
-	for (size_t i = 0; i < count; i++)
-		dynamic->filters[i] = filter_named(names[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct filter *filter = filter_named(names[i]);
+
+		if (filter->open)
+			dynamic->filters[opened_count++] = filter;
+	}
 	dynamic->delivery.filters = dynamic->filters;
 }
 

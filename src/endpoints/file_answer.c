@@ -73,7 +73,7 @@ static void answer_unsatisfiable(struct answer *answer)
 static bool is_kept(const struct file_delivery *delivery, const struct file_offer *offer)
 {
 	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
-		if (!(*filter)->keeps_bytes && filter_applies(*filter, offer->media_type))
+		if (filter_applies(*filter, offer->media_type))
 			return false;
 	}
 	return true;

@@ -1,12 +1,12 @@
-/* Filters: a body source that consumes a body source, pieces in, pieces out.
+/* Filters: body sources that consume a body source and change its bytes.
  *
- * This is where bodies are worked on between the file and the wire (includes, multipart), and
- * filters stack: the wire pulls the outermost, which pulls the one it consumes.  There is no state
- * beside the source, and nothing runs ahead of the wire's demand.
+ * The wire pulls the outermost filter, which pulls the source inside it.  A filter holds no state
+ * beside its source, and never runs ahead of what the wire asks for.
  *
- * What a filter makes of a file may depend on the request and on other files.  It learns of them
- * when it is opened; the exchange is over when the answer has been made, so that a filter copies
- * what it will ask for later. */
+ * What a filter makes of a file may depend on the request and on other files.  The exchange is over
+ * once it is answered, so open() copies whatever the filter needs of the request later.
+ *
+ * Validators, ranges and the length of the file do not hold for what a filter makes of it. */
 #ifndef RINGLET_FILTERS_FILTER_H
 #define RINGLET_FILTERS_FILTER_H
 
@@ -29,24 +29,17 @@ struct filter_context {
 
 struct filter {
 	const char *name;
-	struct text media_type; /* of what it works on, without parameters; empty: everything */
+	struct text media_type; /* of what it works on, without parameters */
 
-	/* Does every byte pass unchanged?  Then a range of what goes in is a range of the result,
-	 * and the file's validators are the result's. */
-	bool keeps_bytes;
-
-	/* Takes `inner` over, whose release() is then the filter's to call.  *length (in bytes, -1:
-	 * unknown) is that of inner before and of the result after.  NULL: out of memory, inner
-	 * stays the caller's and *length as it was. */
+	/* NULL: the filter changes nothing.  Takes `inner` over, whose release() is then the
+	 * filter's to call.  *length (in bytes, -1: unknown) is that of inner before and of the
+	 * result after.  NULL: out of memory, inner stays the caller's and *length as it was. */
 	struct body_source *(*open)(
 		struct body_source *inner, int64_t *length, const struct filter_context *context);
 
 	/* Frees the memory kept for later bodies. */
 	void (*trim)(void);
 };
-
-/* Lets everything pass: what a filter is at the least, and the measure of what filtering costs. */
-extern const struct filter identity_filter;
 
 /* Server-side includes: carries out the directives in HTML (docs/endpoints.md). */
 extern const struct filter ssi_filter;

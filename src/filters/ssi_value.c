@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "base/host.h"
 #include "http/byte.h"
 
@@ -217,24 +218,6 @@ int ssi_encoding_of(enum ssi_encoding *encoding, struct text name)
 	return -EINVAL;
 }
 
-static struct text entity_of(const char *byte)
-{
-	switch (*byte) {
-	case '&':
-		return text_literal("&amp;");
-	case '<':
-		return text_literal("&lt;");
-	case '>':
-		return text_literal("&gt;");
-	case '"':
-		return text_literal("&quot;");
-	case '\'':
-		return text_literal("&#39;");
-	default:
-		return (struct text){ byte, 1 };
-	}
-}
-
 static bool is_unreserved(char byte)
 {
 	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -242,26 +225,15 @@ static bool is_unreserved(char byte)
 	       byte == '~';
 }
 
-static struct text url_of(const char *byte, char escape[3])
-{
-	static const char digits[] = "0123456789ABCDEF";
-	unsigned char value = (unsigned char)*byte;
-
-	if (is_unreserved(*byte))
-		return (struct text){ byte, 1 };
-	escape[0] = '%';
-	escape[1] = digits[value >> 4];
-	escape[2] = digits[value & 15];
-	return (struct text){ escape, 3 };
-}
-
 static struct text encode_byte(const char *byte, enum ssi_encoding encoding, char escape[3])
 {
 	switch (encoding) {
 	case SSI_ENCODING_ENTITY:
-		return entity_of(byte);
+		return escape_html(byte);
 	case SSI_ENCODING_URL:
-		return url_of(byte, escape);
+		if (!is_unreserved(*byte))
+			return escape_percent(escape, *byte);
+		break;
 	case SSI_ENCODING_NONE:
 		break;
 	}

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/escape.h"
 #include "http/byte.h"
 
 /* The byte that "%XY" at the beginning of `text` stands for, or -EILSEQ. */
@@ -140,18 +141,15 @@ static bool is_path_byte(char byte)
 
 void path_append_encoded(struct buffer *buffer, struct text path)
 {
-	static const char DIGITS[] = "0123456789ABCDEF";
+	char escape[3];
 
 	while (text_starts_with(path, text_literal("//")))
 		path = text_from(path, 1);
 	for (size_t i = 0; i < path.length; i++) {
-		unsigned char byte = (unsigned char)path.bytes[i];
-		char escape[3] = { '%', DIGITS[byte >> 4], DIGITS[byte & 15] };
-
 		if (is_path_byte(path.bytes[i]))
 			buffer_append_byte(buffer, path.bytes[i]);
 		else
-			buffer_append(buffer, (struct text){ escape, sizeof(escape) });
+			buffer_append(buffer, escape_percent(escape, path.bytes[i]));
 	}
 }
 

@@ -1,5 +1,5 @@
 /* The endpoints, asked without a wire: static and dynamic with the bodies they send
- * (files/extents.h, files/reader.h, filters/identity.c), ping, stats, and the registry.  On every
+ * (files/extents.h, files/reader.h), ping, stats, and the registry.  On every
  * backend. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* filters/filter.h: what goes through a stack of filters, both ways. */
+/* filters/byteranges.h: what goes through the parts of a body, both ways. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,6 @@
 
 #include "base/list.h"
 #include "filters/byteranges.h"
-#include "filters/filter.h"
 
 /* Plays the outcomes of a list, one for each produce(). */
 struct player {
@@ -38,83 +37,11 @@ static void note_release(struct body_source *source)
 	player_of(source)->release_count++;
 }
 
-/* Two identities around the player, as a wire would hold them. */
-static struct body_source *stack(struct player *player, const int *outcomes, int64_t *length)
-{
-	struct body_source *inner, *outer;
-
-	*player = (struct player){
-		.source = { .produce = play, .release = note_release },
-		.outcomes = outcomes,
-	};
-	inner = identity_filter.open(&player->source, length, NULL);
-	assert_non_null(inner);
-	outer = identity_filter.open(inner, length, NULL);
-	assert_non_null(outer);
-	return outer;
-}
-
-static void test_pieces_pass_unchanged(void **state)
-{
-	static const int outcomes[] = { BODY_PIECE, BODY_LAST };
-	struct player player;
-	struct body_piece piece;
-	int64_t length = 2;
-	struct body_source *source = stack(&player, outcomes, &length);
-
-	(void)state;
-	assert_int_equal(length, 2);
-	assert_int_equal(source->produce(source, &piece, 1000), BODY_PIECE);
-	assert_int_equal(player.length_max, 1000);
-	assert_int_equal(piece.fd, 7);
-	assert_int_equal(piece.offset, 0);
-	assert_int_equal(source->produce(source, &piece, 1000), BODY_LAST);
-	assert_int_equal(piece.offset, 1);
-	source->release(source);
-	assert_int_equal(player.release_count, 1);
-}
-
-static void test_errors_pass(void **state)
-{
-	static const int outcomes[] = { -EIO };
-	struct player player;
-	struct body_piece piece;
-	int64_t length = -1;
-	struct body_source *source = stack(&player, outcomes, &length);
-
-	(void)state;
-	assert_int_equal(source->produce(source, &piece, 1000), -EIO);
-	source->release(source);
-	assert_int_equal(player.release_count, 1);
-}
-
 static void count_ready(struct body_source *source)
 {
 	unsigned *count = source->consumer;
 
 	(*count)++;
-}
-
-static void test_readiness_passes_once_for_each_later(void **state)
-{
-	static const int outcomes[] = { BODY_LATER, BODY_LATER, BODY_LAST };
-	struct player player;
-	struct body_piece piece;
-	int64_t length = 1;
-	unsigned ready_count = 0;
-	struct body_source *source = stack(&player, outcomes, &length);
-
-	(void)state;
-	source->ready = count_ready;
-	source->consumer = &ready_count;
-	for (unsigned i = 1; i <= 2; i++) {
-		assert_int_equal(source->produce(source, &piece, 1000), BODY_LATER);
-		assert_int_equal(ready_count, i - 1);
-		player.source.ready(&player.source);
-		assert_int_equal(ready_count, i);
-	}
-	assert_int_equal(source->produce(source, &piece, 1000), BODY_LAST);
-	source->release(source);
 }
 
 /* --- multipart/byteranges (RFC 9110 §14.6) ------------------------------------------------ */
@@ -206,9 +133,6 @@ static void test_no_two_boundaries_are_alike(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces_pass_unchanged),
-		cmocka_unit_test(test_errors_pass),
-		cmocka_unit_test(test_readiness_passes_once_for_each_later),
 		cmocka_unit_test(test_parts_ask_for_no_more_than_is_left_of_them),
 		cmocka_unit_test(test_parts_that_end_too_early_are_cut),
 		cmocka_unit_test(test_parts_pass_readiness_and_errors),
