@@ -7,8 +7,8 @@
  * for several ranges, the heads of their parts. */
 #include "endpoints/file_answer.h"
 
+#include "files/condition.h"
 #include "filters/byteranges.h"
-#include "http/condition.h"
 #include "proactor/proactor.h"
 
 enum { VALUE_SIZE = 128 }; /* Content-Range, and the media type of several parts */

@@ -4,9 +4,9 @@
 #define RINGLET_ENDPOINTS_FILE_ANSWER_H
 
 #include "files/content.h"
+#include "files/range.h"
 #include "files/representation.h"
 #include "filters/filter.h"
-#include "http/range.h"
 
 /* How the bytes of a location's files travel. */
 struct file_delivery {

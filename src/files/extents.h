@@ -5,8 +5,8 @@
 #define RINGLET_FILES_EXTENTS_H
 
 #include "files/content.h"
+#include "files/range.h"
 #include "http/body.h"
-#include "http/range.h"
 
 /* A source of these ranges of the content, one after the other.  It holds the content until
  * release().  NULL: out of memory. */

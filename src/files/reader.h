@@ -4,8 +4,8 @@
 #define RINGLET_FILES_READER_H
 
 #include "files/content.h"
+#include "files/range.h"
 #include "http/body.h"
-#include "http/range.h"
 
 /* The memory of a reader.  It does not depend on the length of the file, nor on how fast the client
  * reads its response. */

@@ -2,8 +2,8 @@
 #ifndef RINGLET_FILTERS_BYTERANGES_H
 #define RINGLET_FILTERS_BYTERANGES_H
 
+#include "files/range.h"
 #include "http/body.h"
-#include "http/range.h"
 
 enum { BYTERANGES_BOUNDARY_LENGTH = 32 };
 

@@ -2,7 +2,7 @@
  * decided without a condition, and the order of the fields has no say. */
 #include "fuzz.h"
 
-#include "http/condition.h"
+#include "files/condition.h"
 
 /* 6 November 1994, 08:49:37. */
 enum { MODIFIED = 784111777, NOW = MODIFIED + 1000 };

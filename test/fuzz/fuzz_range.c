@@ -2,7 +2,7 @@
  * never twice, and asked for again in other words is the same. */
 #include "fuzz.h"
 
-#include "http/range.h"
+#include "files/range.h"
 
 enum { FIELD_SIZE = 4096 };
 

@@ -1,7 +1,7 @@
-/* http/condition.h: preconditions, one after the other and together (RFC 9110 §13). */
+/* files/condition.h: preconditions, one after the other and together (RFC 9110 §13). */
 #include "assert_text.h"
 
-#include "http/condition.h"
+#include "files/condition.h"
 
 /* Sunday, 6 November 1994, 08:49:37. */
 static const time_t MODIFIED = 784111777;

@@ -1,9 +1,9 @@
-/* http/range.h: what a Range field asks for (RFC 9110 §14). */
+/* files/range.h: what a Range field asks for (RFC 9110 §14). */
 #include "assert_text.h"
 
 #include <stdio.h>
 
-#include "http/range.h"
+#include "files/range.h"
 
 static struct range_set set;
 

@@ -1,6 +1,6 @@
 /* Range requests (RFC 9110 §14): which bytes of a representation a Range field asks for.  Pure. */
-#ifndef RINGLET_HTTP_RANGE_H
-#define RINGLET_HTTP_RANGE_H
+#ifndef RINGLET_FILES_RANGE_H
+#define RINGLET_FILES_RANGE_H
 
 #include <string.h>
 

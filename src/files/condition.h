@@ -1,7 +1,7 @@
 /* Conditional requests (RFC 9110 §13): what the preconditions of a request say about the
  * representation at hand.  Pure: validators and fields in, a decision out. */
-#ifndef RINGLET_HTTP_CONDITION_H
-#define RINGLET_HTTP_CONDITION_H
+#ifndef RINGLET_FILES_CONDITION_H
+#define RINGLET_FILES_CONDITION_H
 
 #include <time.h>
 

@@ -4,7 +4,7 @@
  * An entity tag that cannot be read matches nothing, nor does what follows it, since a comma may be
  * part of a tag: If-None-Match then gets the whole representation and If-Match 412, which both are
  * on the safe side. */
-#include "http/condition.h"
+#include "files/condition.h"
 
 #include "http/date.h"
 

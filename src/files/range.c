@@ -4,7 +4,7 @@
  * there (§14.2 leaves that to the server): the whole representation is a right answer, too.  Since
  * ranges that touch are joined, a response is never much longer than the representation, however
  * the ranges were chosen. */
-#include "http/range.h"
+#include "files/range.h"
 
 #include <errno.h>
 
