@@ -48,7 +48,7 @@ static void complain_endpoint(struct setting_place place, const char *name)
 		nearest ? nearest : "one of", TEXT_ARGUMENTS(buffer_text(&known)));
 }
 
-/* The values that the reader took for those of any endpoint must be this one's. */
+/* The reader accepts a setting of any endpoint; here it must be one of this endpoint. */
 static void claim_values(struct section *location, const struct endpoint *endpoint)
 {
 	list_for_each (node, &location->values) {
@@ -61,12 +61,7 @@ static void claim_values(struct section *location, const struct endpoint *endpoi
 			value->setting = setting;
 			continue;
 		}
-		for (size_t i = 0; endpoints[i] && !owner; i++) {
-			if (endpoints[i]->shared_settings && value->setting->where & IN_SITE)
-				owner = endpoints[i];
-		}
-		if (!owner)
-			configuration_find_endpoint_setting(name, &owner);
+		configuration_find_endpoint_setting(name, &owner);
 		complain(value->place,
 			"%s is a setting of the endpoint %s, expected only those of %s", name,
 			owner->name, endpoint->name);
@@ -150,11 +145,11 @@ static void check_methods(const struct section *location)
 	buffer_init(&known, memory, sizeof(memory));
 	method_append_allow(&known, endpoint->methods);
 	complain(value->place,
-		"methods: the endpoint %s knows none of these, expected some of %.*s",
+		"methods: the endpoint %s supports none of these, expected some of %.*s",
 		endpoint->name, TEXT_ARGUMENTS(buffer_text(&known)));
 }
 
-/* In a site it holds for those of its locations that can. */
+/* A site's value holds for those of its locations that can compress. */
 static void check_compress(const struct section *location)
 {
 	const struct setting_value *value = section_find_value(location, "compress");
@@ -357,7 +352,8 @@ static void check_listen(struct section *listen)
 
 	resolve_listen(listen, place);
 	if (address_parse_all(addresses, text_of(listen->title), &expected) < 0) {
-		complain(place, "listen \"%s\": no address, expected %s", listen->title, expected);
+		complain(place, "listen \"%s\": not an address, expected %s", listen->title,
+			expected);
 		return;
 	}
 	list_for_each (node, &listen->parent->children) {
@@ -367,15 +363,17 @@ static void check_listen(struct section *listen)
 			break;
 		if (other->kind == IN_LISTEN && other->title && has_conflict(listen, other)) {
 			complain(place,
-				"listen \"%s\" needs an address that line %u takes (\"%s\"), "
-				"expected another address or port",
-				listen->title, other->place.line, other->title);
+				"listen \"%s\" overlaps with listen \"%s\" at %s:%u, expected "
+				"another address or port",
+				listen->title, other->title, other->place.source->name,
+				other->place.line);
 			break;
 		}
 	}
 }
 
-/* Is the name one of a site before this, or of this one before the name? */
+/* The site that has the name already: one before this one, or this one with an earlier title (all
+ * before `end`); or NULL. */
 static const struct section *find_site(
 	const struct section *site, const char *name, const char *const *end)
 {
@@ -412,8 +410,8 @@ static void check_site(const struct section *site)
 				name, what);
 		else if (other)
 			complain(titles->places[i],
-				"site \"%s\" is the host of line %u again, expected another", name,
-				other->place.line);
+				"site \"%s\" is already the site at %s:%u, expected another name",
+				name, other->place.source->name, other->place.line);
 	}
 }
 
@@ -458,8 +456,8 @@ static void check_prefix(const struct section *location)
 	if (asprintf(&closed, "%s/", prefix) < 0)
 		complain_memory(place);
 	else if (prefix[0] != '/')
-		complain(
-			place, "location \"%s\": no path, expected one that begins with /", prefix);
+		complain(place, "location \"%s\": not a path, expected one that begins with /",
+			prefix);
 	else if (strstr(prefix, "//") || strstr(closed, "/./") || strstr(closed, "/../"))
 		complain(place,
 			"location \"%s\" can never match, expected a path without //, . and ..",
@@ -530,7 +528,7 @@ static void check_missing(const struct section *section)
 int configuration_check(struct section *root, const struct loading *loading)
 {
 	check_section(root);
-	/* What a mistake hides is not missing. */
+	/* After a mistake a setting may only seem to be missing. */
 	if (loading->mistake_count > 0)
 		return -EINVAL;
 	if (!section_child(root, "listen", 0))

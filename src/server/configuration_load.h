@@ -97,12 +97,9 @@ int configuration_make_absolute(char **absolute, const char *directory, const ch
 /* The settings that several endpoints share, and that may stand in a site; or NULL. */
 const struct setting *configuration_shared_settings(void);
 
-/* A setting of any endpoint alone, or NULL.  *owner: whose. */
+/* A setting of any endpoint, and the first endpoint that has it; or NULL. */
 const struct setting *configuration_find_endpoint_setting(
 	const char *name, const struct endpoint **owner);
-
-/* Before defaults are added, too. */
-const struct endpoint *configuration_endpoint_so_far(const struct section *location);
 
 /* All steps; the bytes are copied.  "" for the path of a quick start. */
 int configuration_load_text(struct configuration **configuration, const char *path,

@@ -26,7 +26,7 @@ static void advance(struct reader *reader)
 	scanner_next(&reader->scanner, &reader->token);
 }
 
-/* The scanner has complained about a broken token already. */
+/* Says nothing about a broken token: the scanner has complained already. */
 #define complain(reader, ...)                                                                      \
 	((reader)->token.kind == TOKEN_BROKEN                                                      \
 			? -EINVAL                                                                  \
@@ -72,20 +72,25 @@ const struct setting *configuration_shared_settings(void)
 	return shared;
 }
 
+static const struct setting *find_in_table(const struct setting *table, const char *name)
+{
+	while (table && table->name && strcmp(table->name, name) != 0)
+		table++;
+	return table && table->name ? table : NULL;
+}
+
 const struct setting *configuration_find_endpoint_setting(
 	const char *name, const struct endpoint **owner)
 {
-	for (size_t i = 0; endpoints[i]; i++) {
-		const struct setting *setting = endpoints[i]->settings;
+	const struct setting *setting = NULL;
 
-		while (setting && setting->name && strcmp(setting->name, name) != 0)
-			setting++;
-		if (!setting || !setting->name)
-			continue;
+	for (size_t i = 0; !setting && endpoints[i]; i++) {
 		*owner = endpoints[i];
-		return setting;
+		setting = find_in_table(endpoints[i]->settings, name);
+		if (!setting)
+			setting = find_in_table(endpoints[i]->shared_settings, name);
 	}
-	return NULL;
+	return setting;
 }
 
 static const struct setting *find_setting(const struct section *section, const char *name)
@@ -149,8 +154,8 @@ static void complain_unknown(struct reader *reader, const struct section *sectio
 			nearest ? "" : "one of ", joined);
 }
 
-/* Is the setting at hand one of a section around this one, and indented like it?  Then a closing
- * brace is missing before it. */
+/* Does the setting at hand belong to a section around this one, and is it not indented?  Then a
+ * closing brace is missing before it. */
 static bool is_of_outer(
 	const struct reader *reader, const struct section *section, const char *name)
 {
@@ -201,7 +206,7 @@ static void read_list(struct reader *reader, struct setting_value *value)
 			(void)complain(reader, "unexpected %.*s in the list of %s, expected , or }",
 				TOKEN_ARGUMENTS(reader), value->setting->name);
 			value->broken = true;
-			/* A name on a line of its own: the brace is missing, not a comma. */
+			/* At a name on a later line the brace is missing, not a comma. */
 			if (reader->token.kind == TOKEN_WORD &&
 				reader->token.place.line > value->place.line)
 				return;
@@ -239,7 +244,12 @@ static void read_value(struct reader *reader, struct setting_value *value)
 		add_string(reader, value);
 	} else {
 		complain_value(reader, value);
+		if (reader->token.kind == TOKEN_OPEN)
+			advance(reader); /* a list, which ends on its line */
 		recover(reader, 0);
+		if (reader->token.kind == TOKEN_CLOSE &&
+			reader->token.place.line == value->place.line)
+			advance(reader);
 	}
 }
 

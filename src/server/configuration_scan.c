@@ -1,8 +1,8 @@
 /* The scanner: from bytes to tokens, with strings decoded.
  *
- * It skips nothing that it does not understand: semicolons, stray bytes, characters that nobody
- * sees, strings over the end of a line, unknown escapes and variables that are not set are mistakes
- * with a place.  After one it returns what it passed as a TOKEN_BROKEN, and goes on. */
+ * Semicolons, stray bytes, invisible characters, strings over the end of a line, unknown escapes
+ * and variables that are not set are mistakes.  The scanner complains with the place, returns a
+ * TOKEN_BROKEN for the bytes, and goes on behind them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,8 +112,8 @@ static bool is_variable_byte(char byte)
 
 enum { VARIABLE_NAME_LENGTH_MAX = 127 };
 
-/* "${NAME}" or "${NAME:-default}".  A default with a quote, a brace or the end of a line in it is a
- * variable whose own brace was forgotten. */
+/* "${NAME}" or "${NAME:-default}".  If the default contains a quote, a brace or the end of a line,
+ * the closing brace of the variable was forgotten. */
 static void scan_variable(struct scanner *scanner)
 {
 	struct text inside = text_from(text_first(scanner->rest, text_find(scanner->rest, '}')), 2);
@@ -257,9 +257,10 @@ static void refuse_byte(struct scanner *scanner)
 	if (length == 0) {
 		length = 1;
 		if (current_byte(scanner) == ';')
-			complain(scanner, "no semicolons here, expected the next setting");
+			complain(
+				scanner, "semicolons are not used here, expected the next setting");
 		else if (is_at(scanner, "+="))
-			complain(scanner, "+= is not known here, expected =");
+			complain(scanner, "unknown operator +=, expected =");
 		else
 			complain(scanner, "unexpected %c, expected quotes around it",
 				current_byte(scanner));

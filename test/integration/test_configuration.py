@@ -294,17 +294,17 @@ class Mistakes(Case):
 
     def test_a_repeated_site(self):
         site = 'site "*" { root = "../www" }\n'
-        self.assert_refused(SAMPLE + site, 18, r'\*', "line 11")
+        self.assert_refused(SAMPLE + site, 18, r'\*', "conf:11,")
         self.assert_refused(SAMPLE + 'site "a.b" { root = ../www }\nsite "A.B" { root = ../www }\n',
-                            19, "A.B", "line 18")
+                            19, "A.B", "conf:18,")
 
     def test_a_repeated_location(self):
         self.assert_line_refused(16, '  location "/" { endpoint = "ping" }', "given twice", "once")
 
     def test_a_repeated_listen(self):
-        self.assert_refused(SAMPLE + 'listen "127.0.0.1:8080" {}\n', 18, "127.0.0.1:8080", "line 1")
+        self.assert_refused(SAMPLE + 'listen "127.0.0.1:8080" {}\n', 18, "127.0.0.1:8080", "conf:1,")
         self.assert_refused('listen "[::1]:80" {}\nlisten "[0::1]:80" {}\n'
-                            'site "*" { root = ../www }', 2, "line 1")
+                            'site "*" { root = ../www }', 2, "conf:1,")
 
     def test_an_unset_variable(self):
         for line, text in ((12, 'root = "${RINGLET_TEST_UNSET}"'),
@@ -332,7 +332,7 @@ class Mistakes(Case):
                            (13, 'index = {"a"};'), (1, 'listen "127.0.0.1:80" {};'),
                            (14, 'location "/" { endpoint = static; }'), (2, ";")):
             with self.subTest(text):
-                self.assert_line_refused(line, text, "no semicolons here")
+                self.assert_line_refused(line, text, "semicolons are not used")
 
     def test_what_is_not_understood_is_not_skipped(self):
         for line, text, *patterns in (
@@ -369,13 +369,13 @@ class Mistakes(Case):
     def test_lines_are_right_after_block_comments(self):
         self.assert_refused("/* one */ /* two\n\n */ /***/ wrong = 1\n" + SAMPLE, 3, "wrong")
         self.assert_refused(SAMPLE.replace("backend", "/* x */ /* y */ backend")
-                            + 'site "*" { root = "../www" }\n', 18, "line 11")
+                            + 'site "*" { root = "../www" }\n', 18, "conf:11,")
 
     def test_addresses_hosts_and_prefixes(self):
         for line, text, *patterns in (
                 (1, 'listen "127.0.0.1" {}', "127.0.0.1"),
                 (1, 'listen "localhost" {}', "localhost"),
-                (1, 'listen "example.com:80" {}', "no address", "localhost:8080"),
+                (1, 'listen "example.com:80" {}', "not an address", "localhost:8080"),
                 (1, 'listen "[::ffff:127.0.0.1]:80" {}', "the IPv4 address itself"),
                 (1, 'listen "127.0.0.1:99999" {}', "99999"), (1, 'listen "unix:" {}', "unix"),
                 (11, 'site "example.com:80" {', "without port"), (11, 'site "" {', "host"),
@@ -405,7 +405,7 @@ class Mistakes(Case):
         self.assert_refused(sample('{"GET", "BREW"}'), 19, "methods = BREW: unknown word",
                             "GET, HEAD")
         self.assert_refused(sample('{"get"}'), 19, "methods = get: unknown word, nearest is GET")
-        self.assert_refused(sample('{"POST", "PUT"}'), 19, "ping knows none", "GET, HEAD")
+        self.assert_refused(sample('{"POST", "PUT"}'), 19, "ping supports none", "GET, HEAD")
 
     def test_a_file_that_cannot_be_read(self):
         for path in (self.tree / "none.conf", self.root):
@@ -447,6 +447,12 @@ class AllMistakes(Case):
             with self.subTest(missing):
                 self.assertEqual(len(self.complaints(SAMPLE.replace(missing, missing[:-1]))),
                                  count)
+
+    def test_a_list_where_none_may_stand_is_one_mistake(self):
+        for value in ("{ 1 }", "{ 1", "{"):
+            with self.subTest(value):
+                self.assertEqual(
+                    len(self.complaints(SAMPLE.replace("workers     = 0", f"workers = {value}"))), 1)
 
     def test_twenty_are_shown(self):
         complaints = self.complaints("wrong = 1\n" * 50 + SAMPLE)
@@ -587,7 +593,7 @@ class Listen(Case):
                               ("*:80", ":80"), ("unix:a", "unix:./a")):
             with self.subTest(f"{first} {second}"):
                 self.assert_refused(f'listen "{first}"\nlisten "{second}"\n'
-                                    'site "*" { root = ../www }', 2, "line 1")
+                                    'site "*" { root = ../www }', 2, "conf:1,")
         self.assert_loads('listen "[::]:80" { ipv6_only = on }\nlisten "0.0.0.0:80"\n'
                           'site "*" { root = ../www }')
         self.assert_loads('listen ":0"\nlisten ":0"\nsite "*" { root = ../www }')
