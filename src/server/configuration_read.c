@@ -198,34 +198,30 @@ static void add_string(struct reader *reader, struct setting_value *value)
 /* From behind the opening brace of a list. */
 static void read_list(struct reader *reader, struct setting_value *value)
 {
-	while (is_value(&reader->token)) {
-		add_string(reader, value);
-		if (reader->token.kind == TOKEN_CLOSE)
-			break;
-		if (reader->token.kind != TOKEN_COMMA) {
-			(void)complain(reader, "unexpected %.*s in the list of %s, expected , or }",
-				TOKEN_ARGUMENTS(reader), value->setting->name);
-			value->broken = true;
-			/* At a name on a later line the brace is missing, not a comma. */
-			if (reader->token.kind == TOKEN_WORD &&
-				reader->token.place.line > value->place.line)
-				return;
-			break;
+	const char *expected = NULL;
+
+	while (!expected && reader->token.kind != TOKEN_CLOSE) {
+		if (is_value(&reader->token))
+			add_string(reader, value);
+		else
+			expected = "a string or }";
+		if (reader->token.kind == TOKEN_COMMA) {
+			advance(reader);
+			expected = is_value(&reader->token) ? NULL : "a string";
+		} else if (reader->token.kind != TOKEN_CLOSE && !expected) {
+			expected = ", or }";
 		}
-		advance(reader);
-		if (!is_value(&reader->token))
-			value->broken = true;
 	}
-	if (value->broken && reader->token.kind != TOKEN_END) {
-		if (!is_value(&reader->token) && reader->token.kind != TOKEN_COMMA)
-			(void)complain(reader,
-				"unexpected %.*s in the list of %s, expected a string",
-				TOKEN_ARGUMENTS(reader), value->setting->name);
-		recover(reader, 1);
+	if (!expected) {
+		advance(reader);
 		return;
 	}
-	if (reader->token.kind == TOKEN_CLOSE)
-		advance(reader);
+	value->broken = true;
+	(void)complain(reader, "unexpected %.*s in the list of %s, expected %s",
+		TOKEN_ARGUMENTS(reader), value->setting->name, expected);
+	/* At a name on a later line the brace is missing, not a comma. */
+	if (reader->token.kind != TOKEN_WORD || reader->token.place.line == value->place.line)
+		recover(reader, 1);
 }
 
 /* The value begins on the line of its name: otherwise a forgotten value would take the next line's

@@ -167,6 +167,31 @@ static void test_truncated_anywhere_it_is_refused(void **state)
 	assert_int_equal(accepted, 0);
 }
 
+static void test_what_ends_too_early_is_refused(void **state)
+{
+	static const char *const ends[] = { "trusted_proxies",
+		"trusted_proxies =", "trusted_proxies = {", "trusted_proxies = {\"::1\"",
+		"trusted_proxies = {\"::1\",", "trusted_proxies = {,", "limits", "limits {", "site",
+		"site \"x.y\"", "include", "pid_file = \"x", "pid_file = ${X", "pid_file = 'x",
+		"/*" };
+	int kept = silence();
+	size_t accepted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct configuration *configuration;
+		auto_free char *text = NULL;
+
+		assert_true(asprintf(&text, "%s\n%s", SAMPLE, ends[i]) > 0);
+		if (load(&configuration, text, strlen(text)) < 0)
+			continue;
+		configuration_free(configuration);
+		accepted++;
+	}
+	speak(kept);
+	assert_int_equal(accepted, 0);
+}
+
 /* Whatever one wrong byte makes of the file: it is refused, or loads as something that prints as a
  * file which loads as the same. */
 static void test_one_wrong_byte_is_refused_or_understood(void **state)
@@ -242,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_values_stand_where_the_file_puts_them),
 		cmocka_unit_test(test_lines_survive_block_comments),
 		cmocka_unit_test(test_truncated_anywhere_it_is_refused),
+		cmocka_unit_test(test_what_ends_too_early_is_refused),
 		cmocka_unit_test(test_one_wrong_byte_is_refused_or_understood),
 		cmocka_unit_test(test_printed_it_loads_as_the_same),
 		cmocka_unit_test(test_an_overridden_value_is_printed),
