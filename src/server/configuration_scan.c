@@ -163,8 +163,10 @@ static void scan_escape(struct scanner *scanner)
 		scanner->rest.length >= 2 && bytes[1] ? strchr(letters, bytes[1]) : NULL;
 	bool is_code = scanner->rest.length >= 4 && bytes[1] == 'x' && hexadecimal(bytes[2]) >= 0 &&
 		       hexadecimal(bytes[3]) >= 0;
-	char code = is_code ? (char)(hexadecimal(bytes[2]) << 4 | hexadecimal(bytes[3])) : '\0';
+	char code = '\0';
 
+	if (is_code)
+		code = (char)(hexadecimal(bytes[2]) << 4 | hexadecimal(bytes[3]));
 	if (letter)
 		append(scanner, (struct text){ &meanings[letter - letters], 1 });
 	else if (code != '\0')
