@@ -342,10 +342,11 @@ static enum input_state discard(struct connection *connection, struct text bytes
 	int r = 0;
 
 	while (bytes.length > 0 && input_owes_body(connection) && r >= 0) {
+		size_t length = bytes.length;
 		struct text content;
 
 		r = http1_body_decode(&active->body, &bytes, &content);
-		active->discarded_length += content.length;
+		active->discarded_length += length - bytes.length;
 	}
 	if (!input_owes_body(connection))
 		return begin_head(connection, bytes);
@@ -356,7 +357,6 @@ static enum input_state discard(struct connection *connection, struct text bytes
 		connection_post_output(connection, OUTPUT_EVENT_ENDED);
 	if (connection->last || connection->peer_ended)
 		return input_finish(connection);
-	connection->progressed = true;
 	return INPUT_DISCARDING;
 }
 

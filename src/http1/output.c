@@ -279,6 +279,7 @@ static void finish_exchange(struct connection *connection, bool cut)
 
 	assert(active->exchanging && active->exchange.answered);
 	active->exchanging = false;
+	stream_end_body(&connection->stream);
 	count_response(&active->exchange, cut);
 	record(connection, cut);
 	if (body)

@@ -84,6 +84,7 @@ void stream_close(struct stream *stream)
 {
 	assert(!stream->closing);
 	stream->closing = true;
+	stream_end_body(stream);
 	proactor_cancel(stream->service->proactor, &stream->receive);
 	if (stream->output)
 		proactor_cancel(stream->service->proactor, &stream->output->op);
@@ -173,10 +174,13 @@ static uint8_t share_of_unsent(const struct stream_service *service)
 	return shift;
 }
 
-static void bound_by_share(struct stream *stream)
+static void share_unsent(struct stream *stream)
 {
-	uint8_t shift = share_of_unsent(stream->service);
+	uint8_t shift;
 
+	stream->service->sharer_count += !stream->sharing;
+	stream->sharing = true;
+	shift = share_of_unsent(stream->service);
 	if (stream->unsent_shift == shift)
 		return;
 	stream->unsent_shift = shift;
@@ -203,7 +207,6 @@ static void output_done(struct proactor *proactor, struct op *op)
 	struct stream *stream = output->stream;
 
 	(void)proactor;
-	stream->service->sharer_count -= output->is_long;
 	stream->output = NULL;
 	if (stream->last && stream->kind->is_closed(output))
 		stream->fd = -1;
@@ -220,12 +223,16 @@ static void take_output(struct stream *stream, struct stream_output *output, boo
 {
 	assert(!stream->output && !stream->closing);
 	output->stream = stream;
-	output->is_long = is_long;
 	op_init(&output->op, output_done);
 	stream->output = output;
-	stream->service->sharer_count += is_long;
 	if (is_long)
-		bound_by_share(stream);
+		share_unsent(stream);
+}
+
+void stream_end_body(struct stream *stream)
+{
+	stream->service->sharer_count -= stream->sharing;
+	stream->sharing = false;
 }
 
 void stream_send(struct stream *stream, struct stream_output *output, struct iovec *vector,

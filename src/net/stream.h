@@ -41,7 +41,6 @@ struct stream_service {
 struct stream_output {
 	struct op op;
 	struct stream *stream;
-	bool is_long; /* a part of a long body */
 };
 
 struct stream {
@@ -58,7 +57,8 @@ struct stream {
 	bool last;            /* stream_send_last() was called */
 	bool closing;         /* stream_close() was called */
 	bool failed;          /* FAILED was told */
-	bool corked;          /* a long file is on its way */
+	bool corked : 1;      /* a long file is on its way */
+	bool sharing : 1;     /* a long body is on its way */
 	uint8_t unsent_shift; /* log2 of the bound of what is unsent; 0: none */
 };
 
@@ -126,6 +126,10 @@ static inline uint64_t stream_sent_length(const struct stream_output *output)
 {
 	return output->op.moved;
 }
+
+/* The body that the last sends were parts of is over.  Until then it has a share of what may be
+ * unsent, also while no send is in flight. */
+void stream_end_body(struct stream *stream);
 
 /* Can the kind send files?  If not, stream_send_file() must not be called. */
 bool stream_sends_files(const struct stream *stream);

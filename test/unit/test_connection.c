@@ -1251,6 +1251,43 @@ static void test_discarding_ends_with_client_timer_or_bound(void **state)
 	world_close();
 }
 
+/* Of tiny chunks the framing is most: it counts like content. */
+static void test_framing_of_a_discarded_body_is_bounded(void **state)
+{
+	struct simulated_client *client;
+
+	(void)state;
+	world_open();
+	client = connect_client();
+	send_string(client, "POST /body?never HTTP/1.1\r\nHost: x\r\n"
+			    "Transfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 20000; i++)
+		send_string(client, "1\r\nx\r\n");
+	await_end(client, 0);
+	simulated_client_end(client);
+	await_gone(0);
+	world_close();
+}
+
+static void test_discarded_body_has_one_deadline_in_total(void **state)
+{
+	struct simulated_client *client;
+
+	(void)state;
+	world_open();
+	client = connect_client();
+	send_string(client, "POST /body?never HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
+	await_gauge(METRIC_INPUT_DISCARDING);
+	for (int i = 0; i < 4; i++) {
+		send_string(client, "x");
+		turn_some(20);
+		simulated_advance(world.proactor, 10 * SECOND);
+		turn_some(5);
+	}
+	await_gone(0);
+	world_close();
+}
+
 /* RFC 9112 §9.6: who is still sending when that is known reads the whole answer. */
 static void test_broken_unwanted_body_loses_no_answer(void **state)
 {
@@ -1815,6 +1852,8 @@ int main(void)
 		cmocka_unit_test(test_body_of_tiny_chunks_is_consumed_piece_by_piece),
 		cmocka_unit_test(test_unwanted_body_is_discarded),
 		cmocka_unit_test(test_discarding_ends_with_client_timer_or_bound),
+		cmocka_unit_test(test_framing_of_a_discarded_body_is_bounded),
+		cmocka_unit_test(test_discarded_body_has_one_deadline_in_total),
 		cmocka_unit_test(test_broken_unwanted_body_loses_no_answer),
 		cmocka_unit_test(test_large_unwanted_body_ends_the_connection),
 		cmocka_unit_test(test_endpoint_may_answer_before_the_body_is_whole),
