@@ -43,6 +43,7 @@
 #include "base/smaller.h"
 #include "files/same_file.h"
 #include "files/watch.h"
+#include "proactor/deadline.h"
 
 #define SECOND_NS         UINT64_C(1000000000)
 
@@ -78,7 +79,8 @@ struct cache {
 	size_t entry_count, byte_count;
 	size_t load_count; /* of loads that have not ended */
 	uint64_t mounts_seen_ns;
-	struct op idle; /* the timeout after which unused descriptors are closed */
+	struct deadline unused; /* when unused descriptors are closed */
+	struct deadline_queue unused_queue;
 };
 
 /* The entries of one root. */
@@ -154,8 +156,6 @@ static void leave_class(struct entry *entry)
 	}
 }
 
-static void await_idle(struct cache *cache);
-
 static void enter_class(struct entry *entry, enum entry_class class)
 {
 	struct cache *cache = entry->tree->cache;
@@ -164,7 +164,8 @@ static void enter_class(struct entry *entry, enum entry_class class)
 	cache->classes[class].count++;
 	if (class == ENTRY_OPEN) {
 		metrics_add(METRIC_CACHE_DESCRIPTORS, 1);
-		await_idle(cache);
+		if (!deadline_is_running(&cache->unused))
+			deadline_start(&cache->unused, &cache->unused_queue, cache->proactor);
 	}
 	if (class == ENTRY_LOADED) {
 		cache->byte_count += entry->file.content->bytes.length;
@@ -271,30 +272,16 @@ static bool make_room_for_bytes(struct cache *cache, size_t length)
 
 /* --- unused descriptors ---------------------------------------------------------- */
 
-static void close_unused(struct proactor *proactor, struct op *op)
+static void close_unused(struct proactor *proactor, struct deadline *deadline)
 {
-	struct cache *cache = container_of(op, struct cache, idle);
+	struct cache *cache = container_of(deadline, struct cache, unused);
 	uint64_t now_ns = proactor_now_ns(proactor);
 	struct entry *entry;
 
-	if (op->result != -ETIME)
-		return;
 	while ((entry = last_of(cache, ENTRY_OPEN)) && now_ns - entry->used_ns >= UNUSED_AGE_NS_MAX)
 		drop(entry);
-	await_idle(cache);
-}
-
-static void await_idle(struct cache *cache)
-{
-	const struct entry *entry = last_of(cache, ENTRY_OPEN);
-	uint64_t age_ns;
-
-	if (!entry || op_is_active(&cache->idle))
-		return;
-	age_ns = proactor_now_ns(cache->proactor) - entry->used_ns;
-	op_init(&cache->idle, close_unused);
-	proactor_timeout(cache->proactor, &cache->idle,
-		age_ns < UNUSED_AGE_NS_MAX ? UNUSED_AGE_NS_MAX - age_ns : 0);
+	if (entry)
+		deadline_start(&cache->unused, &cache->unused_queue, proactor);
 }
 
 /* --- loading ------------------------------------------------------------------------------ */
@@ -441,28 +428,26 @@ static void note_events_of_root(struct cache_tree *tree)
 	struct cache *cache = tree->cache;
 	const struct watch_path itself = { .root = tree->watched };
 
-	if (!watch_is_quiet(cache->watcher, &itself, tree->events))
+	if (tree->watched && !watch_is_quiet(cache->watcher, &itself, tree->events))
 		root_doubt(tree->root);
 	tree->events = watcher_now(cache->watcher);
+}
+
+static void enter_directory(struct cache_tree *tree)
+{
+	leave_directory(tree);
+	tree->directory = root_take(tree->root);
+	watch_directory(tree);
 }
 
 /* Notices that the root leads to another directory.  False: the root must be looked up first. */
 static bool follow_root(struct cache_tree *tree)
 {
-	struct cache *cache = tree->cache;
-	const struct root_directory *current;
+	const struct root_directory *current = root_peek(tree->root);
 
-	if (tree->watched && tree->events != watcher_now(cache->watcher))
-		note_events_of_root(tree);
-	current = root_peek(tree->root);
-	if (!current)
-		return false;
-	if (current != tree->directory) {
-		leave_directory(tree);
-		tree->directory = root_take(tree->root);
-		watch_directory(tree);
-	}
-	return true;
+	if (current && current != tree->directory)
+		enter_directory(tree);
+	return current;
 }
 
 /* --- finding ------------------------------------------------------------------------------ */
@@ -552,6 +537,8 @@ const struct cached_file *cache_find(struct cache_view *view, const struct cache
 	now_ns = proactor_now_ns(cache->proactor);
 	if (now_ns - cache->mounts_seen_ns >= MOUNTS_AGE_NS_MAX)
 		look_at_mounts(cache, now_ns);
+	if (cache->watcher && view->tree->events != watcher_now(cache->watcher))
+		note_events_of_root(view->tree);
 	if (follow_root(view->tree))
 		entry = find_entry(view, key, hash_key(view, key));
 	if (!entry || !is_young(entry, now_ns) || !is_undisturbed(entry)) {
@@ -818,7 +805,8 @@ static struct cache *cache_new(struct proactor *proactor)
 		return NULL;
 	}
 	cache->seed = hash_seed();
-	op_init(&cache->idle, close_unused);
+	deadline_queue_open(&cache->unused_queue, proactor, UNUSED_AGE_NS_MAX, close_unused);
+	deadline_init(&cache->unused);
 	list_init(&cache->trees);
 	for (unsigned class = 0; class < ENTRY_CLASS_COUNT; class ++)
 		list_init(&cache->classes[class].entries);
@@ -833,8 +821,8 @@ static void close_if_unused(struct cache *cache)
 
 	if (!list_is_empty(&cache->trees))
 		return;
-	proactor_cancel(cache->proactor, &cache->idle);
-	while (r >= 0 && (cache->load_count > 0 || op_is_active(&cache->idle)))
+	deadline_stop(&cache->unused);
+	while (r >= 0 && cache->load_count > 0)
 		r = proactor_turn(cache->proactor, PROACTOR_WAIT_FOREVER);
 	if (r < 0) {
 		(void)fail(r, "cannot wait for the reads of files"); /* they refer to the cache */
@@ -842,6 +830,7 @@ static void close_if_unused(struct cache *cache)
 	}
 	if (cache->watcher)
 		watcher_close(cache->watcher);
+	deadline_queue_close(&cache->unused_queue);
 	buckets_close(&cache->entries);
 	block_pool_trim(&loads);
 	list_remove(&cache->node);

@@ -496,7 +496,7 @@ static void test_descriptor_that_is_not_used_is_closed(void **state)
 	simulated_advance(place.proactor, UINT64_C(2500000000));
 	settle();
 	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 1);
-	simulated_advance(place.proactor, UINT64_C(3000000000));
+	simulated_advance(place.proactor, UINT64_C(5000000000));
 	settle();
 	assert_int_equal(metrics_sum(METRIC_CACHE_DESCRIPTORS), 0);
 	assert_int_equal(metrics_sum(METRIC_CACHE_BYTES), 9);
