@@ -534,14 +534,18 @@ static int await(struct store *store)
 static int open_directory(struct store *store)
 {
 	static const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+	struct stat stat;
 	int r;
 
 	op_init(&store->op, note_done);
 	proactor_open_file(store->proactor, &store->op, AT_FDCWD, store->path, &how);
 	r = await(store);
-	if (r == 0)
-		store->directory = (int)store->op.result;
-	return r;
+	if (r < 0)
+		return r;
+	store->directory = (int)store->op.result;
+	op_init(&store->op, note_done); /* whether its file system may be late becomes known */
+	proactor_stat(store->proactor, &store->op, store->directory, &stat);
+	return await(store);
 }
 
 /* Another worker may have been faster. */

@@ -415,7 +415,9 @@ static void leave_directory(struct cache_tree *tree)
 static void watch_directory(struct cache_tree *tree)
 {
 	struct cache *cache = tree->cache;
-	if (!cache->watcher || tree->watched)
+
+	if (!cache->watcher || tree->watched ||
+		proactor_may_be_late(cache->proactor, tree->directory->fd))
 		return;
 	tree->watched = watcher_add_root(cache->watcher, tree->directory->fd);
 	tree->events = watcher_now(cache->watcher);
@@ -614,7 +616,7 @@ static struct ground find_ground(const struct cache_view *view, const struct cac
 	bool is_missing, all_are_watched = true;
 
 	watch_directory(view->tree);
-	if (!view->tree->watched)
+	if (!view->tree->watched || lookup->is_late)
 		return ground;
 	ground.index_count = count_index(view, key, lookup, &all_are_watched);
 	path = watch_path_of(view, key->path, ground.index_count);

@@ -158,13 +158,13 @@ static void file_examined(struct proactor *proactor, struct op *op)
 	struct lookup *lookup = container_of(op, struct lookup, op);
 	mode_t mode = lookup->stat.st_mode;
 
-	(void)proactor;
 	if (lookup->cancelled) {
 		close_and_finish(lookup, lookup->fd, 503, NULL);
 	} else if (op->result < 0) {
 		close_and_finish(lookup, lookup->fd, 500, strerror((int)-op->result));
 	} else if (S_ISREG(mode)) {
 		lookup->status = 200;
+		lookup->is_late = proactor_may_be_late(proactor, lookup->fd);
 		finish(lookup);
 	} else if (S_ISDIR(mode) && !is_for_directory(lookup)) {
 		close_and_finish(lookup, lookup->fd, 301, NULL);
@@ -358,6 +358,7 @@ static void path_opened(struct proactor *proactor, struct op *op)
 	struct lookup *lookup = container_of(op, struct lookup, op);
 
 	(void)proactor;
+	lookup->is_late = op->is_late;
 	if (op->result < 0)
 		open_failed(lookup, (int)op->result);
 	else if (lookup->cancelled)

@@ -34,6 +34,7 @@ struct lookup {
 	bool passed_link; /* a symbolic link was followed, or met */
 	struct root_directory *directory; /* what the path is beneath, until done() returns; NULL
 					     with 503 only */
+	bool is_late; /* it led to, or stopped in, a file system that may keep calls waiting */
 
 	/* Private. */
 	struct op op;

@@ -194,6 +194,8 @@ static void looked_up(struct proactor *proactor, struct op *op)
 		return;
 	}
 	root->found_fd = (int)op->result;
+	if (root->current)
+		proactor_compare_mounts(proactor, root->found_fd, root->current->fd);
 	op_init(&root->op, examined);
 	proactor_stat(proactor, &root->op, root->found_fd, &root->found);
 }

@@ -7,6 +7,7 @@
 #ifndef RINGLET_PROACTOR_BACKEND_H
 #define RINGLET_PROACTOR_BACKEND_H
 
+#include "proactor/file_system.h"
 #include "proactor/pool.h"
 #include "proactor/proactor.h"
 
@@ -57,6 +58,7 @@ struct proactor {
 	uint64_t none_due_before_ns; /* no deadline; UINT64_MAX: none runs */
 	struct list wakes;           /* OP_WAKE ops waiting */
 	struct pool *pool;           /* also the way in for other threads */
+	struct descriptor_set late;  /* see proactor_may_be_late() */
 	size_t active_count;
 	uint64_t now_ns;
 	int64_t wall_ns;
@@ -96,8 +98,16 @@ int real_unacknowledged_length(struct proactor *proactor, int fd);
 void real_reset_at_close(struct proactor *proactor, int fd);
 void real_work(struct proactor *proactor, struct op *op);
 
-/* Completes what the pool finished; for when pool_event_fd() is readable. */
-void real_collect(struct proactor *proactor);
+/* fstat(2) at once, or on a thread where that may wait.  Finds out whether it may. */
+void real_stat(struct proactor *proactor, struct op *op);
+
+/* Whether an open, whose result is set, was refused because it would have crossed a mount. */
+bool op_meets_mount(const struct op *op);
+
+/* Completes what the pool finished; for when pool_event_fd() is readable.  Ops that are not over
+ * are moved to `unfinished`: sendfiles, of which a thread does a part, and opens that met a mount.
+ */
+void real_collect(struct proactor *proactor, struct list *unfinished);
 
 /* The constructors, one per backend. */
 int epoll_open(struct proactor **proactor, const struct proactor_options *options);

@@ -73,10 +73,10 @@ static void register_descriptors(struct epoll_proactor *epoll)
 	}
 }
 
-static void try_or_keep(
-	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
+static void keep(struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op,
+	enum outcome outcome)
 {
-	switch (epoll_try(epoll, descriptor, op)) {
+	switch (outcome) {
 	case OUTCOME_ENDED:
 		break;
 	case OUTCOME_BLOCKED:
@@ -86,6 +86,12 @@ static void try_or_keep(
 		list_append(&epoll->ready, &op->node);
 		break;
 	}
+}
+
+static void try_or_keep(
+	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op)
+{
+	keep(epoll, descriptor, op, epoll_try(epoll, descriptor, op));
 }
 
 static void submit_to_socket(struct epoll_proactor *epoll, struct op *op)
@@ -183,7 +189,10 @@ static void backend_submit(struct proactor *proactor, struct op *op)
 		epoll_submit_file(proactor, op);
 		return;
 	case OP_CLOSE:
-		close_now(epoll_proactor_of(proactor), op);
+		if (op->is_late)
+			epoll_submit_file(proactor, op);
+		else
+			close_now(epoll_proactor_of(proactor), op);
 		return;
 	case OP_TIMEOUT:
 	case OP_WAKE:
@@ -200,7 +209,8 @@ static void backend_cancel(struct proactor *proactor, struct op *op)
 {
 	struct epoll_proactor *epoll = epoll_proactor_of(proactor);
 	bool is_on_socket = op->kind == OP_ACCEPT || op->kind == OP_RECEIVE ||
-			    op->kind == OP_SEND || op->kind == OP_SENDFILE || op->kind == OP_POLL;
+			    op->kind == OP_SEND || op->kind == OP_POLL ||
+			    (op->kind == OP_SENDFILE && op->step != STEP_ON_THREAD);
 
 	if (op->kind == OP_ACCEPT)
 		epoll_descriptor_find(&epoll->descriptors, op->fd)->readable = true;
@@ -261,6 +271,26 @@ static bool may_skip_wait(struct epoll_proactor *epoll)
 	return may;
 }
 
+static void collect(struct epoll_proactor *epoll)
+{
+	struct list unfinished;
+	struct list_node *node;
+
+	list_init(&unfinished);
+	real_collect(&epoll->proactor, &unfinished);
+	while ((node = list_take_first(&unfinished))) {
+		struct op *op = container_of(node, struct op, node);
+
+		if (op->kind == OP_OPEN) {
+			op->is_late = true;
+			epoll_hand_over(&epoll->proactor, op);
+			continue;
+		}
+		keep(epoll, epoll_descriptor_find(&epoll->descriptors, op->fd), op,
+			epoll_sendfile_returned(epoll, op));
+	}
+}
+
 /* 0 or a negative errno. */
 static int handle_events(struct epoll_proactor *epoll, uint64_t wait_ns)
 {
@@ -269,7 +299,7 @@ static int handle_events(struct epoll_proactor *epoll, uint64_t wait_ns)
 
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == pool_event_fd(epoll->proactor.pool))
-			real_collect(&epoll->proactor);
+			collect(epoll);
 		else
 			handle_edge(epoll, events[i].data.fd, events[i].events);
 	}

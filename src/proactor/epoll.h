@@ -63,8 +63,15 @@ void epoll_descriptor_table_free(struct epoll_descriptor_table *table);
 
 /* --- epoll_socket.c ----------------------------------------------------------------------- */
 
+/* What op->step says of a read or a sendfile. */
+enum epoll_step {
+	STEP_BEGUN,
+	STEP_QUEUED,    /* a read that waits for its share of a turn */
+	STEP_ON_THREAD, /* a part of a sendfile */
+};
+
 enum outcome {
-	OUTCOME_ENDED,      /* op_complete() was called */
+	OUTCOME_ENDED,      /* op_complete() was called, or a thread goes on */
 	OUTCOME_BLOCKED,    /* nothing more to be had before the next edge */
 	OUTCOME_UNFINISHED, /* it could go on, but others have their turn first */
 };
@@ -73,6 +80,9 @@ enum outcome {
 enum outcome epoll_try(
 	struct epoll_proactor *epoll, struct epoll_descriptor *descriptor, struct op *op);
 
+/* A thread has done a part of a sendfile: op->result says what came of it. */
+enum outcome epoll_sendfile_returned(struct epoll_proactor *epoll, struct op *op);
+
 /* The loans of receives and accepts. */
 void epoll_loans_init(struct epoll_proactor *epoll, const struct proactor_options *options);
 void epoll_loans_reset(struct epoll_proactor *epoll);
@@ -80,8 +90,12 @@ void epoll_loan_ended(struct proactor *proactor, enum op_kind kind, const void *
 
 /* --- epoll_file.c ------------------------------------------------------------------------- */
 
-/* Carries out an open, stat, read, write, fsync, rename or unlink, or queues it on the pool. */
+/* Carries out an open, stat, read, write, fsync, rename, unlink or the close of a file, or queues
+ * it on the pool. */
 void epoll_submit_file(struct proactor *proactor, struct op *op);
+
+/* Queues the op, or the next part of a sendfile, on the pool. */
+void epoll_hand_over(struct proactor *proactor, struct op *op);
 
 /* A turn begins: its share of reads is first for those that waited for it. */
 void epoll_share_turn(struct epoll_proactor *epoll);

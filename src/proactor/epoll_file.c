@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/smaller.h"
 #include "proactor/epoll.h"
+#include "proactor/stretch.h"
 
 /* The result of a call that reports errors in errno; repeats the call while it is interrupted. */
 #define uninterrupted(call)                                                                        \
@@ -27,10 +29,38 @@
 		result_ < 0 ? -errno : result_;                                                    \
 	})
 
+static int64_t open_resolving(const struct op *op, uint64_t resolve)
+{
+	struct open_how how = op->open.how;
+
+	how.resolve |= resolve;
+	return uninterrupted(syscall(SYS_openat2, op->fd, op->open.path, &how, sizeof(how)));
+}
+
+/* Beyond a mount the file system may be one that waits: unless the op is late, it stops there. With
+ * O_PATH no file system is asked. */
+static uint64_t mount_resolve(const struct op *op)
+{
+	return op->is_late || op->open.how.flags & O_PATH ? 0 : RESOLVE_NO_XDEV;
+}
+
 static int64_t run_open(struct op *op)
 {
-	return uninterrupted(
-		syscall(SYS_openat2, op->fd, op->open.path, &op->open.how, sizeof(op->open.how)));
+	return open_resolving(op, mount_resolve(op));
+}
+
+static int64_t run_close(struct op *op)
+{
+	return close(op->fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* A part of a sendfile: whatever the loop would have to wait for a disk for. */
+static int64_t run_sendfile(struct op *op)
+{
+	off_t offset = (off_t)stretch_begin(op);
+	uint64_t length = smaller(stretch_remaining(op), stretch_length(op));
+
+	return uninterrupted(sendfile(op->fd, op->sendfile.file, &offset, length));
 }
 
 static int64_t run_read(struct op *op)
@@ -100,6 +130,8 @@ static pool_run_fn *const run_functions[] = {
 	[OP_FSYNC] = run_fsync,
 	[OP_RENAME] = run_rename,
 	[OP_UNLINK] = run_unlink,
+	[OP_CLOSE] = run_close,
+	[OP_SENDFILE] = run_sendfile,
 };
 
 /* --- in the loop's thread ----------------------------------------------------------------- */
@@ -107,12 +139,9 @@ static pool_run_fn *const run_functions[] = {
 /* An open of a FIFO waits unless its owner rules that out. */
 static int64_t open_cached(const struct op *op)
 {
-	struct open_how how = op->open.how;
-
-	if (!(how.flags & (O_NONBLOCK | O_PATH)))
+	if (!(op->open.how.flags & (O_NONBLOCK | O_PATH)))
 		return -1;
-	how.resolve |= RESOLVE_CACHED;
-	return syscall(SYS_openat2, op->fd, op->open.path, &how, sizeof(how));
+	return open_resolving(op, RESOLVE_CACHED | mount_resolve(op));
 }
 
 /* More than a turn's share would hold up the loop; a reader asks for no more (files/reader.h). */
@@ -130,6 +159,8 @@ static bool try_cached(struct proactor *proactor, struct op *op)
 {
 	int64_t result = -1;
 
+	if (op->is_late)
+		return false;
 	if (op->kind == OP_OPEN)
 		result = open_cached(op);
 	else if (op->kind == OP_READ)
@@ -139,26 +170,21 @@ static bool try_cached(struct proactor *proactor, struct op *op)
 	return result >= 0;
 }
 
-static void stat_now(struct proactor *proactor, struct op *op)
+void epoll_hand_over(struct proactor *proactor, struct op *op)
 {
-	op_complete(proactor, op, uninterrupted(fstat(op->fd, op->stat.stat)));
-}
+	int r = pool_submit(proactor->pool, op, run_functions[op->kind]);
 
-static void try_or_hand_over(struct proactor *proactor, struct op *op)
-{
-	int r;
-
-	if (try_cached(proactor, op))
-		return;
-	r = pool_submit(proactor->pool, op, run_functions[op->kind]);
 	if (r < 0)
 		op_complete(proactor, op, r);
 }
 
-/* --- reads, by turns ---------------------------------------------------------------------- */
+static void try_or_hand_over(struct proactor *proactor, struct op *op)
+{
+	if (!try_cached(proactor, op))
+		epoll_hand_over(proactor, op);
+}
 
-/* What op->step says of a read. */
-enum { STEP_BEGUN, STEP_QUEUED };
+/* --- reads, by turns ---------------------------------------------------------------------- */
 
 static void read_now(struct epoll_proactor *epoll, struct op *op)
 {
@@ -197,7 +223,7 @@ bool epoll_waits_for_turn(const struct op *op)
 void epoll_submit_file(struct proactor *proactor, struct op *op)
 {
 	if (op->kind == OP_STAT)
-		stat_now(proactor, op);
+		real_stat(proactor, op);
 	else if (op->kind == OP_READ)
 		read_by_turns(epoll_proactor_of(proactor), op);
 	else

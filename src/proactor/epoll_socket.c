@@ -15,8 +15,8 @@
  * the op goes on in the next turn, when all are back.
  *
  * A sendfile(2) ignores `more`: it has no such flag, and corking the socket would cost two calls
- * where at most one segment per extent could be filled better.  It reads the file in the loop's
- * thread, so that a file whose pages are cold does hold up the loop; the ring is better at that. */
+ * where at most one segment per extent could be filled better.  It would wait for a disk: what is
+ * not in the page cache is sent by a thread of the pool, a part at a time. */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -26,13 +26,13 @@
 #include "base/metrics.h"
 #include "base/smaller.h"
 #include "proactor/epoll.h"
+#include "proactor/stretch.h"
 
 enum {
 	LOAN_COUNT_DEFAULT = 64,
 	ACCEPTS_PER_BATCH = 64,
 	BATCHES_KEPT_MAX = 4,
 	SENDS_PER_TURN = 4,
-	SENDFILE_BYTES_PER_TURN = 1 << 20,
 };
 
 static enum outcome end(struct epoll_proactor *epoll, struct op *op, int64_t result)
@@ -229,10 +229,10 @@ static enum outcome try_send(struct epoll_proactor *epoll, struct op *op)
 
 static ssize_t sendfile_some(struct op *op, uint64_t length_max)
 {
-	off_t offset = (off_t)(op->sendfile.offset + op->moved);
-	uint64_t rest = op->sendfile.length - op->moved;
-	ssize_t sent =
-		sendfile(op->fd, op->sendfile.file, &offset, (size_t)smaller(rest, length_max));
+	off_t offset = (off_t)stretch_begin(op);
+	uint64_t in_memory = op->sendfile.in_memory_end - stretch_begin(op);
+	uint64_t length = smaller(smaller(stretch_remaining(op), in_memory), length_max);
+	ssize_t sent = sendfile(op->fd, op->sendfile.file, &offset, length);
 
 	metrics_add(METRIC_SENDFILE_CALLS, 1);
 	if (sent < 0)
@@ -242,22 +242,73 @@ static ssize_t sendfile_some(struct op *op, uint64_t length_max)
 	return sent;
 }
 
+/* Descriptors are closed, and reused, at any time: no answer of the page cache about one op holds
+ * for another. */
+static bool is_in_memory(struct epoll_proactor *epoll, struct op *op)
+{
+	page_cache_forget(&epoll->page_cache);
+	return stretch_is_in_memory(op, &epoll->page_cache);
+}
+
 static enum outcome try_sendfile(struct epoll_proactor *epoll, struct op *op)
 {
-	uint64_t share = SENDFILE_BYTES_PER_TURN;
+	uint64_t begin = op->moved;
+	uint64_t share = STRETCH_LENGTH_MAX;
 
-	while (share > 0) {
+	op->step = STEP_BEGUN;
+	while (share > 0 && is_in_memory(epoll, op)) {
 		ssize_t sent = sendfile_some(op, share);
 
-		if (sent < 0)
+		if (sent < 0) {
+			stretch_note(op, op->moved - begin, false);
 			return send_failed(epoll, op, (int)-sent);
+		}
 		if (sent == 0)
 			return end(epoll, op, -ENODATA);
 		if (op->moved == op->sendfile.length)
 			return end(epoll, op, (int64_t)op->moved);
 		share -= (uint64_t)sent;
 	}
+	if (share > 0) {
+		op->step = STEP_ON_THREAD;
+		epoll_hand_over(&epoll->proactor, op);
+		return OUTCOME_ENDED;
+	}
+	stretch_note(op, 0, true);
 	return OUTCOME_UNFINISHED;
+}
+
+static bool is_full(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, 0) == 0;
+}
+
+/* An edge that came while the thread was at work has met no parked op: ask again whether the socket
+ * is full. */
+enum outcome epoll_sendfile_returned(struct epoll_proactor *epoll, struct op *op)
+{
+	int64_t sent = op->result;
+
+	metrics_add(METRIC_SENDFILE_CALLS, 1);
+	if (sent == 0)
+		return end(epoll, op, -ENODATA);
+	if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS)
+		return end(epoll, op, sent);
+	if (sent > 0) {
+		op->moved += (uint64_t)sent;
+		metrics_add(METRIC_SENDFILE_BYTES, (uint64_t)sent);
+	}
+	if (op->moved == op->sendfile.length)
+		return end(epoll, op, (int64_t)op->moved);
+	if (op->cancelled)
+		return end(epoll, op, -ECANCELED);
+	if (!is_full(op->fd))
+		return OUTCOME_UNFINISHED;
+	stretch_note(op, sent > 0 ? (uint64_t)sent : 0, false);
+	metrics_add(METRIC_SOCKET_WAITS, 1);
+	return OUTCOME_BLOCKED;
 }
 
 /* --- poll --------------------------------------------------------------------------------- */

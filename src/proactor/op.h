@@ -49,16 +49,18 @@ enum op_state { OP_IDLE, OP_SUBMITTED, OP_COMPLETED };
 struct op {
 	op_done_fn *done;
 	struct list_node node; /* the proactor's, while not idle */
-	int64_t result;        /* what the call returned, or a negative errno */
 	union {
-		uint64_t moved; /* bytes that reached the socket so far (send, sendfile) */
-		int64_t (*run)(struct op *op); /* pool.c's: what a thread is to do, while queued */
+		int64_t result;                /* what the call returned, or a negative errno */
+		int64_t (*run)(struct op *op); /* pool.c's: what a thread is to do */
 	};
-	int fd;         /* the descriptor worked on; a directory for open, rename, unlink */
-	uint8_t kind;   /* enum op_kind */
-	uint8_t state;  /* enum op_state */
-	bool cancelled; /* proactor_cancel() was called */
-	uint8_t step;   /* the backend's: where a chain of kernel requests stands */
+	uint64_t moved;     /* bytes that reached the socket so far (send, sendfile) */
+	int fd;             /* the descriptor worked on; a directory for open, rename, unlink */
+	uint8_t kind;       /* enum op_kind */
+	uint8_t state : 2;  /* enum op_state */
+	bool cancelled : 1; /* proactor_cancel() was called */
+	bool is_late : 1;   /* its file system may keep it waiting: it must not run in the loop */
+	bool is_queued;     /* pool.c's: no thread has begun with it */
+	uint8_t step;       /* the backend's: where a chain of kernel requests stands */
 	union {
 		/* result: how many descriptors are in fds; they are valid during done(). */
 		struct {
@@ -91,6 +93,7 @@ struct op {
 		} open;
 		struct {
 			struct stat *stat;
+			bool is_local; /* of a late op: it need not have been one */
 		} stat;
 		struct {
 			void *bytes; /* NULL: to be asked for */

@@ -1,10 +1,13 @@
 /* The thread pool: two queues of ops under one mutex, and an eventfd to the loop.
  *
  * An op travels  queued → (a thread runs it) → finished → collected.  Its owner, the loop, leaves
- * it alone meanwhile, but for pool_withdraw(): op->run, set while the op is queued and cleared
- * under the mutex when a thread begins with it, tells whether it can still be taken back.
+ * it alone meanwhile, but for pool_withdraw(): op->is_queued, cleared under the mutex when a thread
+ * begins with it, tells whether it can still be taken back.
  *
  * The eventfd is written only when the finished queue was empty: a burst costs the loop one wake.
+ * Ops that may be kept waiting for long (op->is_late) have a queue of their own and half of the
+ * threads: a file system that has stopped answering does not stop what needs no file.
+ *
  * A thread is started when more ops are queued than threads are idle.  Threads block every signal,
  * so that signals reach the loop, and never write metrics, which have a single writer. */
 #include "proactor/pool.h"
@@ -21,12 +24,15 @@ struct pool {
 	pthread_mutex_t mutex; /* guards all that follows, but for event_fd and threads */
 	pthread_cond_t wanted; /* something was queued, or the pool ends */
 	struct list queued;
+	struct list queued_late;
 	struct list finished;
-	size_t queued_count;
+	size_t queued_count; /* in both queues */
+	unsigned late_count; /* late ops that threads are busy with */
 	unsigned idle_count; /* threads that wait for `wanted` */
 	bool ending;
 	int event_fd;
-	unsigned thread_count, thread_count_max; /* the loop's alone */
+	unsigned thread_count_max; /* never changes */
+	unsigned thread_count;     /* the loop's alone */
 	pthread_t threads[];
 };
 
@@ -48,6 +54,7 @@ int pool_open(struct pool **pool_out, unsigned thread_count_max)
 	pthread_mutex_init(&pool->mutex, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	list_init(&pool->queued);
+	list_init(&pool->queued_late);
 	list_init(&pool->finished);
 	pool->thread_count_max = thread_count_max;
 	*pool_out = pool;
@@ -58,6 +65,7 @@ void pool_free(struct pool *pool)
 {
 	pthread_mutex_lock(&pool->mutex);
 	assert(list_is_empty(&pool->queued));
+	assert(list_is_empty(&pool->queued_late));
 	pool->ending = true;
 	pthread_cond_broadcast(&pool->wanted);
 	pthread_mutex_unlock(&pool->mutex);
@@ -72,17 +80,25 @@ void pool_free(struct pool *pool)
 
 /* --- the threads' side -------------------------------------------------------------------- */
 
+static bool may_begin_late(const struct pool *pool)
+{
+	return !list_is_empty(&pool->queued_late) &&
+	       pool->late_count < (pool->thread_count_max + 1) / 2;
+}
+
 /* Waits for an op; NULL when the pool ends.  The mutex is held. */
 static struct op *take_queued(struct pool *pool)
 {
 	struct list_node *node;
 
-	while (list_is_empty(&pool->queued) && !pool->ending) {
+	while (list_is_empty(&pool->queued) && !may_begin_late(pool) && !pool->ending) {
 		pool->idle_count++;
 		pthread_cond_wait(&pool->wanted, &pool->mutex);
 		pool->idle_count--;
 	}
 	node = list_take_first(&pool->queued);
+	if (!node)
+		node = list_take_first(&pool->queued_late);
 	if (!node)
 		return NULL;
 	pool->queued_count--;
@@ -93,12 +109,17 @@ static struct op *take_queued(struct pool *pool)
 static void run_op(struct pool *pool, struct op *op)
 {
 	pool_run_fn *run = op->run;
+	bool is_late = op->is_late;
 	bool first;
 
-	op->run = NULL;
+	op->is_queued = false;
+	pool->late_count += is_late;
 	pthread_mutex_unlock(&pool->mutex);
 	op->result = run(op);
 	pthread_mutex_lock(&pool->mutex);
+	pool->late_count -= is_late;
+	if (is_late && may_begin_late(pool))
+		pthread_cond_signal(&pool->wanted);
 	first = list_is_empty(&pool->finished);
 	list_append(&pool->finished, &op->node);
 	if (first)
@@ -146,7 +167,8 @@ int pool_submit(struct pool *pool, struct op *op, pool_run_fn *run)
 
 	pthread_mutex_lock(&pool->mutex);
 	op->run = run;
-	list_append(&pool->queued, &op->node);
+	op->is_queued = true;
+	list_append(op->is_late ? &pool->queued_late : &pool->queued, &op->node);
 	pool->queued_count++;
 	behind = pool->queued_count > pool->idle_count;
 	pthread_cond_signal(&pool->wanted);
@@ -166,9 +188,9 @@ bool pool_withdraw(struct pool *pool, struct op *op)
 	bool queued;
 
 	pthread_mutex_lock(&pool->mutex);
-	queued = op->run != NULL;
+	queued = op->is_queued;
 	if (queued) {
-		op->run = NULL;
+		op->is_queued = false;
 		list_remove(&op->node);
 		pool->queued_count--;
 	}

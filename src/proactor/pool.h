@@ -19,8 +19,8 @@ int pool_open(struct pool **pool, unsigned thread_count_max);
 /* Waits for the threads; nothing may be queued or running. */
 void pool_free(struct pool *pool);
 
-/* Queues the op; run(op) is called on a thread.  0, or a negative errno when not even one thread
- * could be started (the op is not queued then). */
+/* Queues the op, whose is_late is set; run(op) is called on a thread.  0, or a negative errno when
+ * not even one thread could be started (the op is not queued then). */
 int pool_submit(struct pool *pool, struct op *op, pool_run_fn *run);
 
 /* Takes an op back that no thread has begun with: true, and it is no longer queued. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,8 @@
 
 /* The time of day, which may be set, is read every 100 ms and follows the other clock meanwhile. */
 enum { WALL_AGE_NS_MAX = 100 * 1000 * 1000 };
+
+enum { THREAD_COUNT = 8 };
 
 static void read_clocks(struct proactor *proactor)
 {
@@ -41,13 +44,14 @@ int proactor_init(struct proactor *proactor, const struct backend *backend, unsi
 	proactor->none_due_before_ns = UINT64_MAX;
 	list_init(&proactor->wakes);
 	read_clocks(proactor);
-	return pool_open(&proactor->pool, thread_count > 0 ? thread_count : 4);
+	return pool_open(&proactor->pool, thread_count > 0 ? thread_count : THREAD_COUNT);
 }
 
 void proactor_reset(struct proactor *proactor)
 {
 	pool_free(proactor->pool);
 	proactor->pool = NULL;
+	descriptor_set_free(&proactor->late);
 }
 
 int proactor_open(struct proactor **proactor, enum backend_choice choice,
@@ -143,9 +147,18 @@ static void op_begin(struct proactor *proactor, struct op *op, enum op_kind kind
 	op->result = 0;
 	op->moved = 0;
 	op->cancelled = false;
+	op->is_late = false;
 	op->step = 0;
 	proactor->active_count++;
 	metrics_add(METRIC_OPS_SUBMITTED, 1);
+}
+
+/* `file` is what the op works on: a file, or the directory in which a path begins. */
+static void op_begin_on_file(
+	struct proactor *proactor, struct op *op, enum op_kind kind, int fd, int file)
+{
+	op_begin(proactor, op, kind, fd);
+	op->is_late = descriptor_set_has(&proactor->late, file);
 }
 
 static void count_success(const struct op *op)
@@ -190,6 +203,35 @@ static void count_success(const struct op *op)
 	}
 }
 
+/* What has become known of a descriptor.  An O_PATH descriptor is opened without asking the file
+ * system, so nothing is known of that. */
+static void note_lateness(struct proactor *proactor, const struct op *op)
+{
+	bool is_late = op->is_late;
+	int fd = op->fd;
+
+	if (op->kind == OP_OPEN) {
+		fd = (int)op->result;
+		is_late = is_late || op->open.how.flags & O_PATH;
+	} else {
+		is_late = is_late && !op->stat.is_local;
+	}
+	if (is_late != descriptor_set_has(&proactor->late, fd))
+		descriptor_set_put(&proactor->late, fd, is_late);
+}
+
+bool proactor_may_be_late(const struct proactor *proactor, int fd)
+{
+	return descriptor_set_has(&proactor->late, fd);
+}
+
+void proactor_compare_mounts(struct proactor *proactor, int fd, int known)
+{
+	if (proactor_may_be_late(proactor, fd) && !proactor_may_be_late(proactor, known) &&
+		file_system_is_same_mount(fd, known))
+		descriptor_set_put(&proactor->late, fd, false);
+}
+
 void op_complete(struct proactor *proactor, struct op *op, int64_t result)
 {
 	assert(op->state == OP_SUBMITTED);
@@ -197,6 +239,8 @@ void op_complete(struct proactor *proactor, struct op *op, int64_t result)
 	op->result = result;
 	if (result >= 0)
 		count_success(op);
+	if (result >= 0 && (op->kind == OP_OPEN || (op->kind == OP_STAT && op->is_late)))
+		note_lateness(proactor, op);
 	list_remove(&op->node);
 	if (op->kind == OP_POLL)
 		list_prepend(&proactor->completed, &op->node);
@@ -284,7 +328,7 @@ void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int fil
 	uint64_t length, bool more)
 {
 	assert(length > 0);
-	op_begin(proactor, op, OP_SENDFILE, fd);
+	op_begin_on_file(proactor, op, OP_SENDFILE, fd, file);
 	op->sendfile.file = file;
 	op->sendfile.more = more;
 	op->sendfile.halvings = 0;
@@ -298,7 +342,7 @@ void proactor_sendfile(struct proactor *proactor, struct op *op, int fd, int fil
 void proactor_open_file(struct proactor *proactor, struct op *op, int directory, const char *path,
 	const struct open_how *how)
 {
-	op_begin(proactor, op, OP_OPEN, directory);
+	op_begin_on_file(proactor, op, OP_OPEN, directory, directory);
 	op->open.path = path;
 	op->open.how = *how;
 	proactor->backend->submit(proactor, op);
@@ -306,15 +350,16 @@ void proactor_open_file(struct proactor *proactor, struct op *op, int directory,
 
 void proactor_stat(struct proactor *proactor, struct op *op, int fd, struct stat *stat)
 {
-	op_begin(proactor, op, OP_STAT, fd);
+	op_begin_on_file(proactor, op, OP_STAT, fd, fd);
 	op->stat.stat = stat;
+	op->stat.is_local = false;
 	proactor->backend->submit(proactor, op);
 }
 
 static void read_into(struct proactor *proactor, struct op *op, int fd, void *bytes,
 	op_memory_fn *memory, size_t length, uint64_t offset)
 {
-	op_begin(proactor, op, OP_READ, fd);
+	op_begin_on_file(proactor, op, OP_READ, fd, fd);
 	op->read.bytes = bytes;
 	op->read.memory = memory;
 	op->read.length = length;
@@ -338,7 +383,7 @@ void proactor_read_into(struct proactor *proactor, struct op *op, int fd, op_mem
 void proactor_write(struct proactor *proactor, struct op *op, int fd, const void *bytes,
 	size_t length, uint64_t offset)
 {
-	op_begin(proactor, op, OP_WRITE, fd);
+	op_begin_on_file(proactor, op, OP_WRITE, fd, fd);
 	op->write.bytes = bytes;
 	op->write.length = length;
 	op->write.offset = offset;
@@ -347,14 +392,14 @@ void proactor_write(struct proactor *proactor, struct op *op, int fd, const void
 
 void proactor_fsync(struct proactor *proactor, struct op *op, int fd)
 {
-	op_begin(proactor, op, OP_FSYNC, fd);
+	op_begin_on_file(proactor, op, OP_FSYNC, fd, fd);
 	proactor->backend->submit(proactor, op);
 }
 
 void proactor_rename(struct proactor *proactor, struct op *op, int directory, const char *from,
 	const char *to, unsigned flags)
 {
-	op_begin(proactor, op, OP_RENAME, directory);
+	op_begin_on_file(proactor, op, OP_RENAME, directory, directory);
 	op->rename.from = from;
 	op->rename.to = to;
 	op->rename.flags = flags;
@@ -364,7 +409,7 @@ void proactor_rename(struct proactor *proactor, struct op *op, int directory, co
 void proactor_unlink(
 	struct proactor *proactor, struct op *op, int directory, const char *path, int flags)
 {
-	op_begin(proactor, op, OP_UNLINK, directory);
+	op_begin_on_file(proactor, op, OP_UNLINK, directory, directory);
 	op->unlink.path = path;
 	op->unlink.flags = flags;
 	proactor->backend->submit(proactor, op);
@@ -372,11 +417,14 @@ void proactor_unlink(
 
 void proactor_close(struct proactor *proactor, struct op *op, int fd)
 {
-	op_begin(proactor, op, OP_CLOSE, fd);
-	if (fd < 0)
+	op_begin_on_file(proactor, op, OP_CLOSE, fd, fd);
+	if (fd < 0) {
 		op_complete(proactor, op, 0);
-	else
-		proactor->backend->submit(proactor, op);
+		return;
+	}
+	if (op->is_late)
+		descriptor_set_put(&proactor->late, fd, false);
+	proactor->backend->submit(proactor, op);
 }
 
 void proactor_poll(struct proactor *proactor, struct op *op, int fd, short events)
@@ -633,7 +681,32 @@ void real_work(struct proactor *proactor, struct op *op)
 		op_complete(proactor, op, r);
 }
 
-void real_collect(struct proactor *proactor)
+static int64_t run_stat(struct op *op)
+{
+	if (fstat(op->fd, op->stat.stat) < 0)
+		return -errno;
+	op->stat.is_local = file_system_is_local(op->fd);
+	return 0;
+}
+
+void real_stat(struct proactor *proactor, struct op *op)
+{
+	int r = 0;
+
+	if (op->is_late)
+		r = pool_submit(proactor->pool, op, run_stat);
+	else
+		op_complete(proactor, op, fstat(op->fd, op->stat.stat) < 0 ? -errno : 0);
+	if (r < 0)
+		op_complete(proactor, op, r);
+}
+
+bool op_meets_mount(const struct op *op)
+{
+	return op->kind == OP_OPEN && !op->is_late && op->result == -EXDEV;
+}
+
+void real_collect(struct proactor *proactor, struct list *unfinished)
 {
 	struct list finished;
 	struct list_node *node;
@@ -645,6 +718,9 @@ void real_collect(struct proactor *proactor)
 
 		if (op->kind == OP_WORK)
 			metrics_add(METRIC_POOL_WORKS, 1);
-		op_complete(proactor, op, op->result);
+		if (op->kind == OP_SENDFILE || op_meets_mount(op))
+			list_append(unfinished, node);
+		else
+			op_complete(proactor, op, op->result);
 	}
 }

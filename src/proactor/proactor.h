@@ -201,6 +201,14 @@ void proactor_reset_at_close(struct proactor *proactor, int fd);
  * found out; false also when nobody can tell.  Never waits itself. */
 bool proactor_is_in_memory(struct proactor *proactor, int file, uint64_t offset, uint64_t length);
 
+/* Whether the file system of a descriptor that was opened by proactor_open_file() may keep calls
+ * waiting, as one behind a network or a process may.  True until proactor_stat() has found out,
+ * unless the file was opened beneath a local directory and no mount was crossed. */
+bool proactor_may_be_late(const struct proactor *proactor, int fd);
+
+/* The same is known of `fd` from now on as of `known`, if both are of one mount. */
+void proactor_compare_mounts(struct proactor *proactor, int fd, int known);
+
 /* getpeername(2).  0 or a negative errno. */
 int proactor_peer_address(struct proactor *proactor, int fd, struct sockaddr_storage *address);
 

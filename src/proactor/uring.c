@@ -133,6 +133,10 @@ static prepare_fn *const PREPARE[] = {
 	[OP_POLL] = prepare_poll,
 };
 
+/* Kernel workers that ops may occupy because their file system is slow; the rest of the 16 are for
+ * others. */
+enum { INSISTING_COUNT_MAX = 8 };
+
 static void request_single(struct uring *uring, struct op *op)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
@@ -148,7 +152,58 @@ void uring_close_now(struct uring *uring, struct op *op)
 	request_single(uring, op);
 }
 
-/* Files of some filesystems say EAGAIN when opened with O_NONBLOCK and not in memory; a kernel
+/* On a kernel worker from the beginning: the kernel may carry out inline what its file system makes
+ * it wait for. */
+static void insist(struct uring *uring, struct op *op)
+{
+	if (uring->insisting_count == INSISTING_COUNT_MAX) {
+		uring_queue(op, &uring->insisters);
+		return;
+	}
+	if (op->kind == OP_READ && !op_take_memory(&uring->proactor, op))
+		return;
+	uring->insisting_count++;
+	op->step = STEP_INSISTING;
+	request_single(uring, op);
+}
+
+static void request_or_insist(struct uring *uring, struct op *op)
+{
+	if (op->is_late)
+		insist(uring, op);
+	else
+		request_single(uring, op);
+}
+
+/* Its name in memory, the kernel opens a file inline.  A file system beyond a mount might make it
+ * wait: crossing one is left to a kernel worker.  With O_PATH no file system is asked. */
+static void open_submit(struct uring *uring, struct op *op)
+{
+	if (!op->is_late && !(op->open.how.flags & O_PATH))
+		op->open.how.resolve |= RESOLVE_NO_XDEV;
+	request_or_insist(uring, op);
+}
+
+static void request_again(struct uring *uring, struct op *op)
+{
+	if (op->step == STEP_INSISTING)
+		insist(uring, op);
+	else
+		request_single(uring, op);
+}
+
+/* One of them has completed. */
+static void serve_insisters(struct uring *uring)
+{
+	struct list_node *node;
+
+	uring->insisting_count--;
+	while (uring->insisting_count < INSISTING_COUNT_MAX &&
+		(node = list_take_first(&uring->insisters)))
+		insist(uring, container_of(node, struct op, node));
+}
+
+/* Files of some file systems say EAGAIN when opened with O_NONBLOCK and not in memory; a kernel
  * worker then waits for them.  What says it there too means it. */
 static bool is_worth_insisting(const struct op *op, int result)
 {
@@ -160,11 +215,15 @@ static void single_completed(struct uring *uring, struct op *op, int result)
 {
 	if (result == -EINTR && op->kind == OP_CLOSE)
 		result = 0; /* it is closed nevertheless */
-	if (is_worth_insisting(op, result) && !op->cancelled) {
-		op->step = STEP_INSISTING;
-		request_single(uring, op);
+	op->result = result;
+	if (op_meets_mount(op) && !op->cancelled) {
+		op->open.how.resolve &= ~(uint64_t)RESOLVE_NO_XDEV;
+		op->is_late = true;
+		insist(uring, op);
+	} else if (is_worth_insisting(op, result) && !op->cancelled) {
+		insist(uring, op);
 	} else if (result == -EINTR && !op->cancelled) {
-		request_single(uring, op);
+		request_again(uring, op);
 	} else {
 		op_complete(&uring->proactor, op, result == -EINTR ? -ECANCELED : result);
 	}
@@ -182,15 +241,7 @@ static void write_completed(struct uring *uring, struct op *op, int result)
 	else if (op->cancelled)
 		op_complete(&uring->proactor, op, -ECANCELED);
 	else
-		request_single(uring, op);
-}
-
-/* Inline, as it never waits for long and the ring would wake a kernel worker for it. */
-static void stat_submit(struct uring *uring, struct op *op)
-{
-	int result = fstat(op->fd, op->stat.stat) < 0 ? -errno : 0;
-
-	op_complete(&uring->proactor, op, result);
+		request_again(uring, op);
 }
 
 /* --- turns -------------------------------------------------------------------------------- */
@@ -257,19 +308,26 @@ static void uring_submit(struct proactor *proactor, struct op *op)
 		sendfile_submit(uring, op);
 		return;
 	case OP_STAT:
-		stat_submit(uring, op);
+		real_stat(proactor, op); /* the ring would wake a kernel worker for it */
 		return;
 	case OP_CLOSE:
 		record_close(uring, op);
 		return;
 	case OP_READ:
-		uring_queue(op, &uring->turns);
+		if (op->is_late)
+			insist(uring, op);
+		else
+			uring_queue(op, &uring->turns);
 		return;
 	case OP_OPEN:
+		open_submit(uring, op);
+		return;
 	case OP_WRITE:
 	case OP_FSYNC:
 	case OP_RENAME:
 	case OP_UNLINK:
+		request_or_insist(uring, op);
+		return;
 	case OP_POLL:
 		request_single(uring, op);
 		return;
@@ -291,8 +349,11 @@ static void uring_cancel(struct proactor *proactor, struct op *op)
 		receive_cancel(uring, op);
 	else if (op->kind == OP_SENDFILE)
 		sendfile_cancel(uring, op);
-	else if (op->step == STEP_QUEUED)
+	else if (op->step == STEP_QUEUED ||
+		 (op->kind == OP_STAT && pool_withdraw(proactor->pool, op)))
 		op_complete(proactor, op, -ECANCELED);
+	else if (op->kind == OP_STAT)
+		return; /* a thread is at work on it */
 	else
 		uring_cancel_request(uring, TAG_OP, op);
 }
@@ -309,6 +370,8 @@ static void uring_loan_ended(struct proactor *proactor, enum op_kind kind, const
 
 static void op_request_completed(struct uring *uring, struct op *op, int result)
 {
+	bool insisted = op->step == STEP_INSISTING;
+
 	if (op->kind == OP_SEND)
 		send_completed(uring, op, result);
 	else if (op->kind == OP_SENDFILE)
@@ -317,13 +380,19 @@ static void op_request_completed(struct uring *uring, struct op *op, int result)
 		write_completed(uring, op, result);
 	else
 		single_completed(uring, op, result);
+	if (insisted)
+		serve_insisters(uring);
 }
 
 static void pool_signalled(struct uring *uring, unsigned flags)
 {
+	struct list unfinished;
+
 	if (!(flags & IORING_CQE_F_MORE))
 		uring->pool_watched = false;
-	real_collect(&uring->proactor);
+	list_init(&unfinished);
+	real_collect(&uring->proactor, &unfinished);
+	assert(list_is_empty(&unfinished)); /* no open and no sendfile is the pool's here */
 }
 
 static void dispatch(struct uring *uring, const struct io_uring_cqe *cqe)
@@ -509,6 +578,7 @@ static void init_members(struct uring *uring, const struct proactor_options *opt
 	list_init(&uring->orphans);
 	list_init(&uring->pipe_waiters);
 	list_init(&uring->turns);
+	list_init(&uring->insisters);
 	uring->zero_copy = options->zero_copy;
 	uring->accept_singly = options->accept_singly;
 	uring->record_blocks = (struct block_pool)BLOCK_POOL(sizeof(struct record), 1024);

@@ -22,6 +22,7 @@
 #include "base/smaller.h"
 #include "proactor/backend.h"
 #include "proactor/page_cache.h"
+#include "proactor/stretch.h"
 #include "proactor/uring_pipe.h"
 
 enum completion_tag {
@@ -39,8 +40,9 @@ enum op_step {
 	STEP_MOVING,    /* a send; the second hop of a splice alone */
 	STEP_CHAINED,   /* both hops of a splice, linked; a send and the close behind it */
 	STEP_WAITING,   /* a poll for a full socket */
-	STEP_QUEUED,    /* without request: a sendfile wants a pipe; it, or a read, wants a turn */
-	STEP_INSISTING, /* a file op that said EAGAIN: now on a kernel worker */
+	STEP_QUEUED,    /* without request: a sendfile wants a pipe; it, or a read, wants a turn;
+			   a file op wants a kernel worker */
+	STEP_INSISTING, /* a file op that must not run inline: on a kernel worker */
 };
 
 /* The record of a descriptor that was given to accept or receive.  There is one per connection: its
@@ -98,6 +100,8 @@ struct uring {
 	struct list pipe_waiters; /* sendfile ops that want a pipe */
 	struct list turns;        /* reads, and sendfiles by calls, that go on in the next turn */
 	uint64_t turn_share;      /* bytes that may still be moved in this turn */
+	struct list insisters;    /* file ops that want a kernel worker */
+	unsigned insisting_count; /* file ops that have one */
 	struct page_cache page_cache;
 	enum zero_copy zero_copy;
 	bool accept_singly;
@@ -232,20 +236,6 @@ void sendfile_continue(struct uring *uring, struct op *op);
 
 /* The next stretch by sendfile(2), now. */
 void sendfile_inline(struct uring *uring, struct op *op);
-
-/* How much of it is tried at once, and what came of it. */
-uint64_t sendfile_stretch(const struct op *op);
-void sendfile_note_stretch(struct op *op, uint64_t moved, bool is_whole);
-
-static inline uint64_t sendfile_remaining(const struct op *op)
-{
-	return op->sendfile.length - op->moved;
-}
-
-static inline uint64_t sendfile_position(const struct op *op)
-{
-	return op->sendfile.offset + op->moved;
-}
 
 /* --- uring_splice.c ----------------------------------------------------------------------- */
 

@@ -63,16 +63,27 @@ static int make_pipe(struct pipe_pair **pipe_out, struct pipe_pool *pool)
 int pipe_pool_take(struct pipe_pair **pipe, struct pipe_pool *pool)
 {
 	struct list_node *node = list_take_first(&pool->idle);
-	int r;
+	int r = 0;
 
-	if (node) {
+	if (node)
 		*pipe = container_of(node, struct pipe_pair, node);
-		return 0;
-	}
-	if (pool->count == pool->count_max)
+	else if (pool->count == pool->count_max)
 		return -EBUSY;
-	r = make_pipe(pipe, pool);
-	return r < 0 && pool->count > 0 ? -EBUSY : r;
+	else
+		r = make_pipe(pipe, pool);
+	if (r < 0)
+		return pool->count > 0 ? -EBUSY : r;
+	pool->taken_count++;
+	return 0;
+}
+
+static void close_pipe(struct pipe_pool *pool, struct pipe_pair *pipe)
+{
+	assert(pool->count > 0);
+	pool->count--;
+	close(pipe->read_fd);
+	close(pipe->write_fd);
+	free(pipe);
 }
 
 static bool empty_pipe(const struct pipe_pool *pool, const struct pipe_pair *pipe, size_t left)
@@ -90,19 +101,17 @@ static bool empty_pipe(const struct pipe_pool *pool, const struct pipe_pair *pip
 
 void pipe_pool_return(struct pipe_pool *pool, struct pipe_pair *pipe, size_t left)
 {
+	pool->taken_count--;
 	if (empty_pipe(pool, pipe, left))
 		list_prepend(&pool->idle, &pipe->node);
 	else
-		pipe_pool_discard(pool, pipe);
+		close_pipe(pool, pipe);
 }
 
 void pipe_pool_discard(struct pipe_pool *pool, struct pipe_pair *pipe)
 {
-	assert(pool->count > 0);
-	pool->count--;
-	close(pipe->read_fd);
-	close(pipe->write_fd);
-	free(pipe);
+	pool->taken_count--;
+	close_pipe(pool, pipe);
 }
 
 void pipe_pool_trim(struct pipe_pool *pool)
@@ -110,5 +119,5 @@ void pipe_pool_trim(struct pipe_pool *pool)
 	struct list_node *node;
 
 	while ((node = list_take_first(&pool->idle)))
-		pipe_pool_discard(pool, container_of(node, struct pipe_pair, node));
+		close_pipe(pool, container_of(node, struct pipe_pair, node));
 }

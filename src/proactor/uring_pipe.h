@@ -17,7 +17,8 @@ struct pipe_pair {
 
 struct pipe_pool {
 	struct list idle;
-	unsigned count; /* idle and taken */
+	unsigned count;       /* idle and taken */
+	unsigned taken_count; /* of these */
 	unsigned count_max;
 	unsigned length;
 	int null_fd; /* where contents go that nobody wants; -1: such pipes are closed */

@@ -1,20 +1,18 @@
 /* Zero copy: a file goes to a socket without passing through user space, in one of two ways.
  *
  * By splice, on the ring (uring_splice.c): a kernel worker moves the bytes and may wait for the
- * disk.  That is the default.
+ * disk.  That is the default, `splice`, as long as half of the pipes are free; beyond that it does
+ * as `auto`.
  *
  * By sendfile(2), called inline and without waiting for the socket: half the cost where one file is
  * sent to few clients, since no worker has to be woken.  But the loop stands still meanwhile, so
  * each call moves 1 MiB at most, and all ops have a share of a turn together (uring.c); who had no
  * part of it is first in the next.
  *
- * A stretch is what the socket took last, twice: a slow reader's few KiB are not worth a pipeful
- * that comes back, or a look at 4 MiB.  A call just tries all that was looked at.
- *
- * `auto` looks whether the bytes are in memory and calls sendfile(2) if they are; else the ring
- * moves a stretch, and then it is looked again.  What was looked for is believed until an op has
- * got there, but not across a wait for the socket, which may have been long; and for the rest of
- * the turn by all who want the same file. */
+ * `auto` asks the page cache (stretch.h) and calls sendfile(2) for what is there; else the ring
+ * moves a stretch, and then the page cache is asked again.  Other ops on the same file share a
+ * positive answer until the turn ends.  A file system that may answer late is always left to the
+ * ring. */
 #include "proactor/uring.h"
 
 #include <assert.h>
@@ -23,37 +21,12 @@
 
 #include "base/metrics.h"
 
-enum {
-	STRETCH_LENGTH_MAX = 1024 * 1024,
-	STRETCH_HALVINGS_MAX = 4,
-	STRETCHES_PER_LOOK = 4,
-};
-
-/* --- stretches ---------------------------------------------------------------------------- */
-
-uint64_t sendfile_stretch(const struct op *op)
-{
-	return (uint64_t)STRETCH_LENGTH_MAX >> op->sendfile.halvings;
-}
-
-void sendfile_note_stretch(struct op *op, uint64_t moved, bool is_whole)
-{
-	if (is_whole) {
-		if (op->sendfile.halvings > 0)
-			op->sendfile.halvings--;
-		return;
-	}
-	op->sendfile.halvings = STRETCH_HALVINGS_MAX;
-	while (op->sendfile.halvings > 0 && sendfile_stretch(op) < 2 * moved)
-		op->sendfile.halvings--;
-}
-
 /* --- inline sendfile(2) ------------------------------------------------------------------- */
 
 static void call_failed(struct uring *uring, struct op *op, int error)
 {
 	if (error == EAGAIN) {
-		sendfile_note_stretch(op, 0, false);
+		stretch_note(op, 0, false);
 		socket_wait(uring, op);
 	} else if (error == EINTR) {
 		uring_queue(op, &uring->turns);
@@ -69,8 +42,8 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
 	metrics_add(METRIC_SENDFILE_BYTES, moved);
 	op->moved += moved;
 	uring_use_share(uring, moved);
-	sendfile_note_stretch(op, moved, moved == length);
-	if (sendfile_remaining(op) == 0)
+	stretch_note(op, moved, moved == length);
+	if (stretch_remaining(op) == 0)
 		op_complete(&uring->proactor, op, (int64_t)op->moved);
 	else if (moved == 0)
 		op_complete(&uring->proactor, op, -ENODATA);
@@ -84,8 +57,8 @@ static void called(struct uring *uring, struct op *op, uint64_t moved, uint64_t 
  * since what does not fit costs nothing. */
 static uint64_t call_length(const struct op *op)
 {
-	uint64_t position = sendfile_position(op);
-	uint64_t length = smaller(sendfile_remaining(op), STRETCH_LENGTH_MAX);
+	uint64_t position = stretch_begin(op);
+	uint64_t length = smaller(stretch_remaining(op), STRETCH_LENGTH_MAX);
 
 	if (op->sendfile.in_memory_end <= position)
 		return length;
@@ -95,7 +68,7 @@ static uint64_t call_length(const struct op *op)
 void sendfile_inline(struct uring *uring, struct op *op)
 {
 	uint64_t length = call_length(op);
-	off_t offset = (off_t)sendfile_position(op);
+	off_t offset = (off_t)stretch_begin(op);
 	ssize_t moved = sendfile(op->fd, op->sendfile.file, &offset, length);
 
 	metrics_add(METRIC_SENDFILE_CALLS, 1);
@@ -107,27 +80,22 @@ void sendfile_inline(struct uring *uring, struct op *op)
 
 /* --- which way ---------------------------------------------------------------------------- */
 
-static bool is_in_memory(struct uring *uring, struct op *op)
+/* Files that wait for a disk can hold every pipe and kernel worker.  While half of the pipes are
+ * taken, a file in memory does not queue behind them. */
+static bool may_call(const struct uring *uring)
 {
-	uint64_t begin = sendfile_position(op);
-	uint64_t stretch = sendfile_stretch(op);
-	uint64_t length = smaller(sendfile_remaining(op), STRETCHES_PER_LOOK * stretch);
-
-	if (op->sendfile.in_memory_end >= begin + smaller(length, stretch))
-		return true;
-	if (!page_cache_holds(&uring->page_cache, op->sendfile.file, begin, length))
-		return false;
-	op->sendfile.in_memory_end = begin + length;
-	return true;
+	return uring->zero_copy != ZERO_COPY_SPLICE ||
+	       uring->pipes.taken_count >= (uring->pipes.count_max + 1) / 2;
 }
 
 void sendfile_continue(struct uring *uring, struct op *op)
 {
-	if (uring->zero_copy == ZERO_COPY_SPLICE)
+	if (op->is_late || !may_call(uring))
 		splice_begin(uring, op);
 	else if (uring->turn_share == 0)
 		uring_queue(op, &uring->turns);
-	else if (uring->zero_copy == ZERO_COPY_SENDFILE || is_in_memory(uring, op))
+	else if (uring->zero_copy == ZERO_COPY_SENDFILE ||
+		 stretch_is_in_memory(op, &uring->page_cache))
 		sendfile_inline(uring, op);
 	else
 		splice_begin(uring, op);
@@ -146,7 +114,6 @@ void sendfile_completed(struct uring *uring, struct op *op, int result)
 		splice_flushed(uring, op, result);
 		return;
 	}
-	op->sendfile.in_memory_end = 0;
 	if (op->cancelled)
 		op_complete(&uring->proactor, op, -ECANCELED);
 	else

@@ -58,7 +58,7 @@ static void finish(struct uring *uring, struct op *op, int64_t result)
 
 static void park(struct uring *uring, struct op *op, uint64_t moved)
 {
-	sendfile_note_stretch(op, moved, false);
+	stretch_note(op, moved, false);
 	return_pipe(uring, op);
 	socket_wait(uring, op);
 	serve_pipe_waiters(uring);
@@ -72,7 +72,7 @@ static void request_fill(struct uring *uring, struct op *op, unsigned length)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
 
-	io_uring_prep_splice(sqe, op->sendfile.file, (int64_t)sendfile_position(op),
+	io_uring_prep_splice(sqe, op->sendfile.file, (int64_t)stretch_begin(op),
 		op->sendfile.pipe->write_fd, -1, length, 0);
 	sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
 	uring_sign(sqe, TAG_FILL, op);
@@ -81,7 +81,7 @@ static void request_fill(struct uring *uring, struct op *op, unsigned length)
 static void request_flush(struct uring *uring, struct op *op, unsigned length)
 {
 	struct io_uring_sqe *sqe = uring_request(uring);
-	bool more = op->sendfile.more || sendfile_remaining(op) > length;
+	bool more = op->sendfile.more || stretch_remaining(op) > length;
 
 	io_uring_prep_splice(sqe, op->sendfile.pipe->read_fd, -1, op->fd, -1, length,
 		SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0));
@@ -92,9 +92,9 @@ static void request_flush(struct uring *uring, struct op *op, unsigned length)
  * and break the link. */
 static void request_stretch(struct uring *uring, struct op *op)
 {
-	uint64_t room = smaller(op->sendfile.pipe->length, sendfile_stretch(op)) -
-			sendfile_position(op) % PAGE_LENGTH;
-	unsigned length = (unsigned)smaller(sendfile_remaining(op), room);
+	uint64_t room = smaller(op->sendfile.pipe->length, stretch_length(op)) -
+			stretch_begin(op) % PAGE_LENGTH;
+	unsigned length = (unsigned)smaller(stretch_remaining(op), room);
 
 	op->step = STEP_CHAINED;
 	op->sendfile.pipe->piped = length; /* unless splice_filled() learns otherwise */
@@ -121,7 +121,7 @@ bool splice_begin(struct uring *uring, struct op *op)
 
 static void next_stretch(struct uring *uring, struct op *op)
 {
-	sendfile_note_stretch(op, 0, true);
+	stretch_note(op, 0, true);
 	return_pipe(uring, op);
 	sendfile_continue(uring, op);
 	serve_pipe_waiters(uring);
@@ -142,7 +142,7 @@ void splice_flushed(struct uring *uring, struct op *op, int result)
 	metrics_add(METRIC_SPLICED_BYTES, moved);
 	op->moved += moved;
 	op->sendfile.pipe->piped -= moved;
-	if (sendfile_remaining(op) == 0)
+	if (stretch_remaining(op) == 0)
 		finish(uring, op, (int64_t)op->moved);
 	else if (op->cancelled)
 		finish(uring, op, -ECANCELED);

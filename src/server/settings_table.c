@@ -58,7 +58,8 @@ const struct setting settings_table[] = {
 		.words = backend_words },
 	{ "zero_copy", SETTING_WORD, IN_SERVER, "splice",
 		"How the io_uring backend sends a file to a socket.  splice: by splice requests "
-		"on the ring.  sendfile: the event loop calls sendfile(2).  auto: sendfile(2) "
+		"on the ring, or, while half of the pipes are in use, as auto.  sendfile: the "
+		"event loop calls sendfile(2).  auto: sendfile(2) "
 		"for data in the page cache, splice for data on disk.  Change it only after "
 		"measuring.",
 		.words = zero_copy_words },
@@ -198,7 +199,8 @@ const struct setting settings_table[] = {
 		"socket) or \"all\".  Others get 403.  The client address is that of the peer, "
 		"or the one that a proxy in trusted_proxies reports; where allow or deny is set, "
 		"a client without a known address gets 403, but for allow = {\"all\"} alone.  "
-		"{}: everybody; for stats and metrics only clients of this machine that come without a proxy (no "
+		"{}: everybody; for stats and metrics only clients of this machine that come "
+		"without a proxy (no "
 		"Forwarded, X-Forwarded-For or Via).",
 		.check = network_check, .expected = NETWORKS_EXPECTED },
 	{ "deny", SETTING_STRINGS, IN_LOCATION, "{}",

@@ -308,6 +308,7 @@ bool step_stat(struct simulated *simulated, struct op *op)
 	if (!descriptor)
 		return simulated_end(simulated, op, -EBADF);
 	inode = descriptor->file.inode;
+	op->stat.is_local = true;
 	*stat = (struct stat){
 		.st_dev = 1,
 		.st_ino = inode->number,

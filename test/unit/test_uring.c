@@ -858,11 +858,14 @@ static void send_to_slow_readers(enum zero_copy zero_copy)
 
 static void test_slow_readers_hold_neither_pipes_nor_kernel_workers(void **state)
 {
-	uint64_t spliced = counted(METRIC_SPLICED_BYTES);
+	uint64_t spliced = counted(METRIC_SPLICED_BYTES), sent = counted(METRIC_SENDFILE_BYTES);
 
 	(void)state;
 	send_to_slow_readers(ZERO_COPY_SPLICE);
-	assert_true(counted(METRIC_SPLICED_BYTES) - spliced == READER_COUNT * READER_LENGTH);
+	spliced = counted(METRIC_SPLICED_BYTES) - spliced;
+	sent = counted(METRIC_SENDFILE_BYTES) - sent; /* while half of the pipes were taken */
+	assert_true(spliced > 0);
+	assert_true(spliced + sent == READER_COUNT * READER_LENGTH);
 }
 
 static void test_sendfile_serves_where_it_is_chosen(void **state)
@@ -972,7 +975,7 @@ static void test_stretches_shrink_for_a_slow_reader_and_grow_again(void **state)
 		assert_int_equal(call.op.sendfile.halvings, 0);
 		turn_until (proactor, call.op.step == STEP_WAITING)
 			;
-		assert_true(sendfile_stretch(&call.op) < 4 * call.op.moved);
+		assert_true(stretch_length(&call.op) < 4 * call.op.moved);
 		setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 		turn_until (proactor, position == LENGTH)
 			position += read_pattern(pair[1], position);
