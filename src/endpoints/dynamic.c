@@ -4,12 +4,12 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "endpoints/file_site.h"
+#include "endpoints/file_location.h"
 #include "endpoints/registry.h"
 #include "files/reader.h"
 
 struct dynamic {
-	void *site;
+	void *files;
 	struct file_delivery delivery;
 	const struct filter *filters[FILTER_COUNT + 1]; /* ends with NULL */
 };
@@ -34,7 +34,7 @@ static void set_filters(struct dynamic *dynamic, const struct section *location)
 	dynamic->delivery.filters = dynamic->filters;
 }
 
-static int open_dynamic(void **state, const struct section *location, struct proactor *proactor)
+static int dynamic_open(void **state, const struct section *location, struct proactor *proactor)
 {
 	struct dynamic *dynamic = malloc(sizeof(*dynamic));
 	int r;
@@ -43,7 +43,7 @@ static int open_dynamic(void **state, const struct section *location, struct pro
 		return fail(-ENOMEM, "cannot serve %s", section_string(location, "root"));
 	*dynamic = (struct dynamic){ .delivery = { .open = dynamic_open_body } };
 	set_filters(dynamic, location);
-	r = file_site_open(&dynamic->site, location, proactor, &dynamic->delivery);
+	r = file_location_open(&dynamic->files, location, proactor, &dynamic->delivery);
 	if (r < 0) {
 		free(dynamic);
 		return r;
@@ -52,47 +52,47 @@ static int open_dynamic(void **state, const struct section *location, struct pro
 	return 0;
 }
 
-static void close_dynamic(void *state)
+static void dynamic_close(void *state)
 {
 	struct dynamic *dynamic = state;
 
-	file_site_close(dynamic->site);
+	file_location_close(dynamic->files);
 	free(dynamic);
 	filters_trim();
 	reader_trim();
 }
 
-static void handle(void *state, struct exchange *exchange)
+static void dynamic_handle(void *state, struct exchange *exchange)
 {
 	struct dynamic *dynamic = state;
 
-	file_site_handle(dynamic->site, exchange);
+	file_location_handle(dynamic->files, exchange);
 }
 
-static bool refuse(void *state, struct exchange *exchange, unsigned status)
+static bool dynamic_refuse(void *state, struct exchange *exchange, unsigned status)
 {
 	struct dynamic *dynamic = state;
 
-	return file_site_refuse(dynamic->site, exchange, status);
+	return file_location_refuse(dynamic->files, exchange, status);
 }
 
-static void cancelled(void *state, struct exchange *exchange)
+static void dynamic_cancelled(void *state, struct exchange *exchange)
 {
 	struct dynamic *dynamic = state;
 
-	file_site_cancelled(dynamic->site, exchange);
+	file_location_cancelled(dynamic->files, exchange);
 }
 
 const struct endpoint dynamic_endpoint = {
 	.name = "dynamic",
 	.summary = "Files beneath the root, read asynchronously and passed through filters.",
-	.settings = file_site_dynamic_settings,
-	.shared_settings = file_site_settings,
+	.settings = file_location_dynamic_settings,
+	.shared_settings = file_location_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
-	.open = open_dynamic,
-	.close = close_dynamic,
-	.handle = handle,
-	.refuse = refuse,
-	.cancelled = cancelled,
+	.open = dynamic_open,
+	.close = dynamic_close,
+	.handle = dynamic_handle,
+	.refuse = dynamic_refuse,
+	.cancelled = dynamic_cancelled,
 };

@@ -1,7 +1,7 @@
 /* Files by zero copy: the body is extents, and the kernel moves them from the file to the socket.
  * A short file is read into memory: it then leaves in one send with its head, which costs less than
  * a second send from the file.  Where the wire cannot send files, every file is read. */
-#include "endpoints/file_site.h"
+#include "endpoints/file_location.h"
 #include "endpoints/registry.h"
 #include "files/extents.h"
 #include "files/reader.h"
@@ -18,21 +18,21 @@ static struct body_source *static_open_body(
 }
 
 static const struct filter *const no_filters[] = { NULL };
-static const struct file_delivery by_zero_copy = {
+static const struct file_delivery static_delivery = {
 	.open = static_open_body,
 	.filters = no_filters,
 	.from_memory = true,
 	.has_siblings = true,
 };
 
-static int open_static(void **state, const struct section *location, struct proactor *proactor)
+static int static_open(void **state, const struct section *location, struct proactor *proactor)
 {
-	return file_site_open(state, location, proactor, &by_zero_copy);
+	return file_location_open(state, location, proactor, &static_delivery);
 }
 
-static void close_static(void *state)
+static void static_close(void *state)
 {
-	file_site_close(state);
+	file_location_close(state);
 	extents_trim();
 	reader_trim();
 }
@@ -40,14 +40,14 @@ static void close_static(void *state)
 const struct endpoint static_endpoint = {
 	.name = "static",
 	.summary = "Files beneath the root, sent by zero copy.",
-	.settings = file_site_static_settings,
-	.shared_settings = file_site_settings,
+	.settings = file_location_static_settings,
+	.shared_settings = file_location_settings,
 	.methods = METHOD_BIT(METHOD_GET) | METHOD_BIT(METHOD_HEAD),
 	.sub_paths = true,
 	.sends_files = true,
-	.open = open_static,
-	.close = close_static,
-	.handle = file_site_handle,
-	.refuse = file_site_refuse,
-	.cancelled = file_site_cancelled,
+	.open = static_open,
+	.close = static_close,
+	.handle = file_location_handle,
+	.refuse = file_location_refuse,
+	.cancelled = file_location_cancelled,
 };

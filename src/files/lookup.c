@@ -89,7 +89,7 @@ static void log_error_outcome(const struct lookup *lookup, int error)
 }
 
 /* The directory is the lookup's until its owner, who may take it for longer, has had its turn. */
-static void finish(struct lookup *lookup)
+static void lookup_finish(struct lookup *lookup)
 {
 	struct root_directory *directory = lookup->directory;
 
@@ -99,18 +99,18 @@ static void finish(struct lookup *lookup)
 		root_return(directory);
 }
 
-static void finish_with_error(struct lookup *lookup, int error)
+static void lookup_finish_with_error(struct lookup *lookup, int error)
 {
 	lookup->status = lookup->cancelled ? 503 : status_of(error);
 	if (!lookup->cancelled)
 		log_error_outcome(lookup, error);
-	finish(lookup);
+	lookup_finish(lookup);
 }
 
 static void file_closed(struct proactor *proactor, struct op *op)
 {
 	(void)proactor;
-	finish(container_of(op, struct lookup, op));
+	lookup_finish(container_of(op, struct lookup, op));
 }
 
 static void close_and_finish(struct lookup *lookup, int fd, unsigned status, const char *reason)
@@ -138,7 +138,7 @@ static void index_closed(struct proactor *proactor, struct op *op)
 
 	(void)proactor;
 	if (lookup->cancelled)
-		finish_with_error(lookup, -ECANCELED);
+		lookup_finish_with_error(lookup, -ECANCELED);
 	else
 		open_index(lookup);
 }
@@ -165,7 +165,7 @@ static void file_examined(struct proactor *proactor, struct op *op)
 	} else if (S_ISREG(mode)) {
 		lookup->status = 200;
 		lookup->is_late = proactor_may_be_late(proactor, lookup->fd);
-		finish(lookup);
+		lookup_finish(lookup);
 	} else if (S_ISDIR(mode) && !is_for_directory(lookup)) {
 		close_and_finish(lookup, lookup->fd, 301, NULL);
 	} else if (is_for_directory(lookup)) {
@@ -317,7 +317,7 @@ static void open_failed(struct lookup *lookup, int error)
 	bool may_be_directory = error == -EACCES && !is_for_directory(lookup) && !lookup->probing;
 
 	if (lookup->cancelled)
-		finish_with_error(lookup, -ECANCELED);
+		lookup_finish_with_error(lookup, -ECANCELED);
 	else if (error == -EAGAIN && ++lookup->attempts < ATTEMPTS_MAX)
 		open_path(lookup);
 	else if (error == -ELOOP && lookup->notes_links && !lookup->passed_link)
@@ -333,9 +333,10 @@ static void open_failed(struct lookup *lookup, int error)
 	else if (may_be_directory)
 		probe(lookup);
 	else if (lookup->probing && !is_for_directory(lookup))
-		finish_with_error(lookup, -EACCES); /* no directory: what was found out first */
+		lookup_finish_with_error(
+			lookup, -EACCES); /* no directory: what was found out first */
 	else
-		finish_with_error(lookup, error);
+		lookup_finish_with_error(lookup, error);
 }
 
 /* A directory was found, not looked into. */
@@ -344,7 +345,7 @@ static void finish_probing(struct lookup *lookup, int fd)
 	if (is_for_directory(lookup) && lookup->wants_directory) {
 		lookup->status = 403;
 		lookup->fd = fd;
-		finish(lookup);
+		lookup_finish(lookup);
 		return;
 	}
 	if (is_for_directory(lookup))
@@ -387,7 +388,7 @@ static void open_path(struct lookup *lookup)
 
 /* --- beginning and cancelling ------------------------------------------------------------- */
 
-static void begin(struct lookup *lookup, struct root_directory *directory)
+static void lookup_begin(struct lookup *lookup, struct root_directory *directory)
 {
 	lookup->directory = directory;
 	if (is_for_directory(lookup))
@@ -405,10 +406,10 @@ static void root_found(struct root_wait *wait, struct root_directory *directory,
 		lookup->status = 503;
 		if (!lookup->cancelled)
 			log_error_outcome(lookup, error);
-		finish(lookup);
+		lookup_finish(lookup);
 		return;
 	}
-	begin(lookup, directory);
+	lookup_begin(lookup, directory);
 }
 
 static size_t index_length_max(const struct lookup *lookup)
@@ -460,7 +461,7 @@ int lookup_start(struct lookup *lookup, struct text path)
 	}
 	directory = root_take(lookup->root);
 	if (directory)
-		begin(lookup, directory);
+		lookup_begin(lookup, directory);
 	else
 		root_await(lookup->root, &lookup->wait);
 	return 0;

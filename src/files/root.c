@@ -31,7 +31,7 @@ static struct root *find_root(const char *path, struct proactor *proactor)
 
 /* --- directories -------------------------------------------------------------------------- */
 
-static void directory_closed(struct proactor *proactor, struct op *op)
+static void root_directory_closed(struct proactor *proactor, struct op *op)
 {
 	struct root_directory *directory = container_of(op, struct root_directory, op);
 
@@ -45,7 +45,7 @@ void root_return(struct root_directory *directory)
 	assert(directory->user_count > 0);
 	if (--directory->user_count > 0)
 		return;
-	op_init(&directory->op, directory_closed);
+	op_init(&directory->op, root_directory_closed);
 	proactor_close(directory->root->proactor, &directory->op, directory->fd);
 }
 
@@ -82,13 +82,13 @@ static struct root_directory *take_current(struct root *root)
 
 /* --- look-ups ----------------------------------------------------------------------------- */
 
-static void looked_up(struct proactor *proactor, struct op *op);
+static void root_looked_up(struct proactor *proactor, struct op *op);
 
 static void begin_look_up(struct root *root)
 {
 	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
-	op_init(&root->op, looked_up);
+	op_init(&root->op, root_looked_up);
 	root->looked_up_ns = proactor_now_ns(root->proactor);
 	root->is_doubted = false;
 	proactor_open_file(root->proactor, &root->op, AT_FDCWD, root->path, &how);
@@ -132,7 +132,7 @@ static bool is_shortage(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
-static void conclude(struct root *root, struct root_directory *directory, int error)
+static void root_conclude(struct root *root, struct root_directory *directory, int error)
 {
 	if (!is_shortage(error) || !root->current) {
 		replace_current(root, directory);
@@ -146,7 +146,7 @@ static void stray_closed(struct proactor *proactor, struct op *op)
 	struct root *root = container_of(op, struct root, op);
 
 	(void)proactor;
-	conclude(root, NULL, -ENOMEM);
+	root_conclude(root, NULL, -ENOMEM);
 }
 
 static void duplicate_closed(struct proactor *proactor, struct op *op)
@@ -162,45 +162,45 @@ static void close_found(struct root *root, op_done_fn *closed)
 }
 
 /* As long as the directory is open its inode belongs to no other. */
-static bool is_current(const struct root *root)
+static bool root_is_current(const struct root *root)
 {
 	return root->current && root->current->inode == root->found.st_ino &&
 	       root->current->device == root->found.st_dev;
 }
 
-static void examined(struct proactor *proactor, struct op *op)
+static void root_examined(struct proactor *proactor, struct op *op)
 {
 	struct root *root = container_of(op, struct root, op);
 	struct root_directory *directory;
 
 	(void)proactor;
-	if (op->result == 0 && is_current(root)) {
+	if (op->result == 0 && root_is_current(root)) {
 		close_found(root, duplicate_closed);
 		return;
 	}
 	directory = op->result == 0 ? directory_new(root) : NULL;
 	if (directory)
-		conclude(root, directory, 0);
+		root_conclude(root, directory, 0);
 	else
 		close_found(root, stray_closed);
 }
 
-static void looked_up(struct proactor *proactor, struct op *op)
+static void root_looked_up(struct proactor *proactor, struct op *op)
 {
 	struct root *root = container_of(op, struct root, op);
 
 	if (op->result < 0) {
-		conclude(root, NULL, (int)op->result);
+		root_conclude(root, NULL, (int)op->result);
 		return;
 	}
 	root->found_fd = (int)op->result;
 	if (root->current)
 		proactor_compare_mounts(proactor, root->found_fd, root->current->fd);
-	op_init(&root->op, examined);
+	op_init(&root->op, root_examined);
 	proactor_stat(proactor, &root->op, root->found_fd, &root->found);
 }
 
-static bool is_fresh(const struct root *root)
+static bool root_is_fresh(const struct root *root)
 {
 	return !op_is_active(&root->op) && !root->is_doubted &&
 	       proactor_now_ns(root->proactor) - root->looked_up_ns <= ROOT_AGE_NS_MAX;
@@ -208,12 +208,12 @@ static bool is_fresh(const struct root *root)
 
 struct root_directory *root_take(struct root *root)
 {
-	return is_fresh(root) ? take_current(root) : NULL;
+	return root_is_fresh(root) ? take_current(root) : NULL;
 }
 
 const struct root_directory *root_peek(const struct root *root)
 {
-	return is_fresh(root) ? root->current : NULL;
+	return root_is_fresh(root) ? root->current : NULL;
 }
 
 void root_doubt(struct root *root)
@@ -239,7 +239,7 @@ static struct root *root_new(const char *path, struct proactor *proactor)
 		return NULL;
 	*root = (struct root){ .proactor = proactor };
 	memcpy(root->path, path, size);
-	op_init(&root->op, looked_up);
+	op_init(&root->op, root_looked_up);
 	list_init(&root->waits);
 	list_append(&roots, &root->node);
 	return root;

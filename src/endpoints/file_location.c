@@ -9,7 +9,7 @@
  *
  * Where siblings are wanted, the original is looked up first, because it says whether there is
  * anything at all and since when; then one sibling after the other, as the client likes them. */
-#include "endpoints/file_site.h"
+#include "endpoints/file_location.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ enum { REDIRECT_LENGTH_MAX = RESPONSE_MEMORY_SIZE - 512 };
  * sibling's, numbered from the last, has its original's media type. */
 enum { PURPOSE_FILE, PURPOSE_FALLBACK, PURPOSE_SIBLING };
 
-struct file_site {
+struct file_location {
 	struct root *root;
 	struct cache_view view;
 	struct proactor *proactor;
@@ -57,9 +57,9 @@ struct file_request {
 	struct lookup lookup;
 	struct cache_key key; /* of what is looked up */
 	struct cache_moment since;
-	struct file_site *site;
+	struct file_location *location;
 	struct exchange *exchange;
-	size_t tried_count;    /* of the site's tries */
+	size_t tried_count;    /* of the location's tries */
 	unsigned error_status; /* the page of this error is looked for; 0: the file */
 
 	/* The tag of what the lookup found, and who goes on when it is there; NULL: no search. */
@@ -86,7 +86,7 @@ struct file_request {
 static struct block_pool requests = BLOCK_POOL(sizeof(struct file_request), 64);
 
 /* What a location with files has, and its site, where it holds for all of these. */
-const struct setting file_site_settings[] = {
+const struct setting file_location_settings[] = {
 	{
 		.name = "root",
 		.type = SETTING_DIRECTORY,
@@ -174,7 +174,7 @@ const struct setting file_site_settings[] = {
 	{ 0 },
 };
 
-const struct setting file_site_static_settings[] = {
+const struct setting file_location_static_settings[] = {
 	{
 		.name = "precompressed",
 		.type = SETTING_STRINGS,
@@ -188,7 +188,7 @@ const struct setting file_site_static_settings[] = {
 	{ 0 },
 };
 
-const struct setting file_site_dynamic_settings[] = {
+const struct setting file_location_dynamic_settings[] = {
 	{
 		.name = "filters",
 		.type = SETTING_STRINGS,
@@ -207,16 +207,16 @@ const struct setting file_site_dynamic_settings[] = {
 static void answer_redirect(struct exchange *exchange)
 {
 	char memory[REDIRECT_LENGTH_MAX];
-	struct buffer location;
+	struct buffer address;
 
-	buffer_init(&location, memory, sizeof(memory));
-	path_append_encoded(&location, exchange->request.path);
-	buffer_append_byte(&location, '/');
-	buffer_append(&location, request_query_part(&exchange->request));
-	if (location.truncated)
+	buffer_init(&address, memory, sizeof(memory));
+	path_append_encoded(&address, exchange->request.path);
+	buffer_append_byte(&address, '/');
+	buffer_append(&address, request_query_part(&exchange->request));
+	if (address.truncated)
 		exchange_answer_error(exchange, 414);
 	else
-		exchange_answer_redirect(exchange, 301, buffer_text(&location));
+		exchange_answer_redirect(exchange, 301, buffer_text(&address));
 }
 
 static void end_request(struct file_request *request, unsigned status)
@@ -251,27 +251,28 @@ static struct text with_charset(struct exchange *exchange, struct text type, str
 
 static void answer_file(struct file_request *request)
 {
-	const struct file_site *site = request->site;
+	const struct file_location *location = request->location;
 	const struct filter_context context = {
 		.exchange = request->exchange,
-		.root = site->root,
-		.dot_files = site->dot_files,
+		.root = location->root,
+		.dot_files = location->dot_files,
 		.path = request->found_path,
 		.stat = request->found_stat,
 	};
 	const struct file_offer offer = {
 		.representation = &request->representation,
 		.media_type = with_charset(
-			request->exchange, request->representation.media_type, site->charset),
-		.is_negotiated = site->sibling_count > 0,
+			request->exchange, request->representation.media_type, location->charset),
+		.is_negotiated = location->sibling_count > 0,
 		.content = request->content,
 		.context = &context,
 	};
 
 	if (request->error_status == 0)
-		file_answer(request->exchange, site->delivery, &offer);
+		file_answer(request->exchange, location->delivery, &offer);
 	else
-		file_answer_page(request->exchange, site->delivery, &offer, request->error_status);
+		file_answer_page(
+			request->exchange, location->delivery, &offer, request->error_status);
 	content_return(request->content);
 	block_pool_return(&requests, request);
 }
@@ -285,7 +286,7 @@ static void unkept_closed(struct proactor *proactor, struct op *op)
 /* What the lookup found is held from now on.  NULL: out of memory, and the request has ended. */
 static struct content *hold_file(struct file_request *request)
 {
-	struct proactor *proactor = request->site->proactor;
+	struct proactor *proactor = request->location->proactor;
 	struct content *content = content_of_file(proactor, request->lookup.fd);
 
 	if (content) {
@@ -303,20 +304,20 @@ static const struct cached_file *find_kept(
 	struct file_request *request, struct text path, unsigned purpose)
 {
 	request->key = (struct cache_key){ .path = path, .purpose = purpose };
-	return cache_find(&request->site->view, &request->key);
+	return cache_find(&request->location->view, &request->key);
 }
 
 static const struct cached_file *keep(struct file_request *request,
 	const struct representation *representation, struct content *content)
 {
-	return cache_keep(&request->site->view, &request->key, &request->since, &request->lookup,
-		representation, content);
+	return cache_keep(&request->location->view, &request->key, &request->since,
+		&request->lookup, representation, content);
 }
 
 static int start_lookup(struct file_request *request)
 {
-	request->lookup.notes_links = request->site->view.tree;
-	request->since = cache_now(&request->site->view);
+	request->lookup.notes_links = request->location->view.tree;
+	request->since = cache_now(&request->location->view);
 	return lookup_start(&request->lookup, request->key.path);
 }
 
@@ -349,7 +350,7 @@ static void find_tag(struct file_request *request, struct content *content,
 {
 	struct etag_search *search = &request->search;
 
-	search->etags = &request->site->etags;
+	search->etags = &request->location->etags;
 	search->content = content;
 	search->stat = &request->lookup.stat;
 	search->directory = request->lookup.directory;
@@ -368,7 +369,7 @@ static void find_tag(struct file_request *request, struct content *content,
 static struct content *describe(struct file_request *request, struct representation *representation,
 	struct content *content, struct text path, struct text coding)
 {
-	time_t now = (time_t)(proactor_wall_ns(request->site->proactor) / 1000000000);
+	time_t now = (time_t)(proactor_wall_ns(request->location->proactor) / 1000000000);
 	const struct cached_file *kept;
 
 	representation_init(
@@ -425,12 +426,12 @@ static void sibling_tagged(struct file_request *request, struct content *content
 	struct representation representation;
 
 	content = describe(request, &representation, content, path,
-		request->site->siblings[request->sibling]->coding);
+		request->location->siblings[request->sibling]->coding);
 	if (!sibling_is_current(&request->lookup.stat, &request->original)) {
-		if (stale_siblings_add(&request->site->stale_siblings, &request->lookup.stat))
+		if (stale_siblings_add(&request->location->stale_siblings, &request->lookup.stat))
 			log_warning("%s%s is more than %d s older than its original, and not sent; "
 				    "compress the original again",
-				request->site->root->path, request->path, SIBLING_AGE_S_MAX);
+				request->location->root->path, request->path, SIBLING_AGE_S_MAX);
 		content_return(content);
 		try_siblings(request);
 		return;
@@ -462,16 +463,16 @@ static void sibling_looked_up(struct lookup *lookup)
 /* False: there is no more to look for. */
 static bool choose_sibling(struct file_request *request)
 {
-	const struct file_site *site = request->site;
+	const struct file_location *location = request->location;
 	int index = siblings_choose(
-		site->siblings, site->sibling_count, request->siblings_tried, &request->codings);
+		location->siblings, location->sibling_count, request->siblings_tried, &request->codings);
 	const char *suffix;
 
 	if (index < 0 || request->exchange->cancelled)
 		return false;
 	request->sibling = (unsigned)index;
 	request->siblings_tried |= 1u << index;
-	suffix = site->siblings[index]->suffix;
+	suffix = location->siblings[index]->suffix;
 	memcpy(request->path + request->path_length, suffix, strlen(suffix) + 1);
 	return true;
 }
@@ -515,7 +516,7 @@ static void begin_siblings(
 /* A page of an error is sent as it is. */
 static bool may_have_siblings(const struct file_request *request)
 {
-	return request->site->sibling_count > 0 && request->error_status == 0;
+	return request->location->sibling_count > 0 && request->error_status == 0;
 }
 
 /* An index file is the one file that nobody asked for by its path, and that is chosen by the client
@@ -581,8 +582,8 @@ static void look_up(struct file_request *request, struct text path);
 /* A page that is not there either is no second error: the plain body does. */
 static void answer_error(struct file_request *request, unsigned status)
 {
-	const struct file_site *site = request->site;
-	struct text page = fallback_page(site->error_pages, site->error_page_count, status);
+	const struct file_location *location = request->location;
+	struct text page = fallback_page(location->error_pages, location->error_page_count, status);
 
 	if (request->error_status != 0) {
 		end_request(request, request->error_status);
@@ -600,13 +601,13 @@ static bool may_try_more(const struct file_request *request, unsigned status)
 	bool is_nothing = status == 404 || (request->tried_count > 0 && status < 500);
 
 	return is_nothing && request->error_status == 0 && !request->exchange->cancelled &&
-	       request->tried_count < request->site->try_count;
+	       request->tried_count < request->location->try_count;
 }
 
 static void fall_back(struct file_request *request, unsigned status)
 {
 	if (may_try_more(request, status))
-		look_up(request, text_of(request->site->tries[request->tried_count++]));
+		look_up(request, text_of(request->location->tries[request->tried_count++]));
 	else if (request->tried_count > 0 && status < 500)
 		answer_error(request, 404);
 	else if (status == 301 && request->error_status == 0)
@@ -615,8 +616,8 @@ static void fall_back(struct file_request *request, unsigned status)
 		answer_error(request, status);
 }
 
-/* After the answer: by then the site may be closed. */
-static void directory_closed(struct proactor *proactor, struct op *op)
+/* After the answer: by then the location may be closed. */
+static void listed_directory_closed(struct proactor *proactor, struct op *op)
 {
 	(void)proactor;
 	block_pool_return(&requests, container_of(op, struct file_request, op));
@@ -626,14 +627,14 @@ static void listing_answered(void *owner)
 {
 	struct file_request *request = owner;
 
-	op_init(&request->op, directory_closed);
-	proactor_close(request->site->proactor, &request->op, request->lookup.fd);
+	op_init(&request->op, listed_directory_closed);
+	proactor_close(request->location->proactor, &request->op, request->lookup.fd);
 }
 
 /* A directory without an index file. */
 static void answer_listing(struct file_request *request)
 {
-	if (autoindex_start(request->exchange, request->site->listings, request->lookup.fd,
+	if (autoindex_start(request->exchange, request->location->listings, request->lookup.fd,
 		    listing_answered, request))
 		return;
 	exchange_answer_error(request->exchange, 503);
@@ -646,7 +647,7 @@ static void nothing_found(struct file_request *request)
 	fall_back(request, request->lookup.status);
 }
 
-static void looked_up(struct lookup *lookup)
+static void file_looked_up(struct lookup *lookup)
 {
 	struct file_request *request = container_of(lookup, struct file_request, lookup);
 
@@ -662,16 +663,16 @@ static void looked_up(struct lookup *lookup)
 
 static void prepare_lookup(struct file_request *request, bool is_asked_for)
 {
-	const struct file_site *site = request->site;
+	const struct file_location *location = request->location;
 	struct lookup *lookup = &request->lookup;
 
-	lookup->root = site->root;
-	lookup->index = site->index;
-	lookup->index_count = site->index_count;
-	lookup->done = looked_up;
-	lookup->dot_files = site->dot_files;
-	lookup->wants_directory = site->listings && is_asked_for;
-	lookup->is_quiet = request->tried_count < site->try_count;
+	lookup->root = location->root;
+	lookup->index = location->index;
+	lookup->index_count = location->index_count;
+	lookup->done = file_looked_up;
+	lookup->dot_files = location->dot_files;
+	lookup->wants_directory = location->listings && is_asked_for;
+	lookup->is_quiet = request->tried_count < location->try_count;
 }
 
 static void look_up(struct file_request *request, struct text path)
@@ -690,7 +691,7 @@ static void look_up(struct file_request *request, struct text path)
 }
 
 /* NULL: out of memory. */
-static struct file_request *begin_request(struct file_site *site, struct exchange *exchange)
+static struct file_request *begin_request(struct file_location *location, struct exchange *exchange)
 {
 	struct file_request *request = block_pool_take(&requests);
 	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
@@ -698,7 +699,7 @@ static struct file_request *begin_request(struct file_site *site, struct exchang
 	if (!request)
 		return NULL;
 	*mine = request;
-	request->site = site;
+	request->location = location;
 	request->exchange = exchange;
 	request->tried_count = 0;
 	request->error_status = 0;
@@ -708,7 +709,7 @@ static struct file_request *begin_request(struct file_site *site, struct exchang
 	return request;
 }
 
-void file_site_handle(void *state, struct exchange *exchange)
+void file_location_handle(void *state, struct exchange *exchange)
 {
 	struct file_request *request = begin_request(state, exchange);
 
@@ -718,21 +719,21 @@ void file_site_handle(void *state, struct exchange *exchange)
 		exchange_answer_error(exchange, 503);
 }
 
-bool file_site_refuse(void *state, struct exchange *exchange, unsigned status)
+bool file_location_refuse(void *state, struct exchange *exchange, unsigned status)
 {
-	struct file_site *site = state;
+	struct file_location *location = state;
 	struct file_request *request;
 
-	if (fallback_page(site->error_pages, site->error_page_count, status).length == 0)
+	if (fallback_page(location->error_pages, location->error_page_count, status).length == 0)
 		return false;
-	request = begin_request(site, exchange);
+	request = begin_request(location, exchange);
 	if (!request)
 		return false;
 	answer_error(request, status);
 	return true;
 }
 
-void file_site_cancelled(void *state, struct exchange *exchange)
+void file_location_cancelled(void *state, struct exchange *exchange)
 {
 	struct file_request **mine = exchange_scratch(exchange, sizeof(struct file_request *));
 
@@ -745,81 +746,83 @@ void file_site_cancelled(void *state, struct exchange *exchange)
 
 /* --- the location ------------------------------------------------------------------------- */
 
-static void read_siblings(struct file_site *site, const struct section *location)
+static void read_siblings(struct file_location *location, const struct section *section)
 {
-	const char *const *names = section_strings(location, "precompressed", &site->sibling_count);
+	const char *const *names =
+		section_strings(section, "precompressed", &location->sibling_count);
 
-	siblings_find_kinds(site->siblings, names, site->sibling_count);
+	siblings_find_kinds(location->siblings, names, location->sibling_count);
 }
 
-static int open_listings(struct file_site *site, const struct section *location)
+static int open_listings(struct file_location *location, const struct section *section)
 {
-	if (!section_yes(location, "autoindex"))
+	if (!section_yes(section, "autoindex"))
 		return 0;
-	site->listings = listings_open(site->proactor, site->dot_files);
-	return site->listings ? 0
-			      : fail(-ENOMEM, "cannot list directories of %s", site->root->path);
+	location->listings = listings_open(location->proactor, location->dot_files);
+	return location->listings
+		       ? 0
+		       : fail(-ENOMEM, "cannot list directories of %s", location->root->path);
 }
 
-static int open_view(struct file_site *site)
+static int open_view(struct file_location *location)
 {
-	site->view = (struct cache_view){
-		.root = site->root,
-		.index = site->index,
-		.index_count = site->index_count,
-		.wants_bytes = site->delivery->from_memory,
+	location->view = (struct cache_view){
+		.root = location->root,
+		.index = location->index,
+		.index_count = location->index_count,
+		.wants_bytes = location->delivery->from_memory,
 	};
-	return cache_open(&site->view, site->proactor);
+	return cache_open(&location->view, location->proactor);
 }
 
 /* Names and paths are the configuration's, which lives as long as the worker. */
-int file_site_open(void **state, const struct section *location, struct proactor *proactor,
+int file_location_open(void **state, const struct section *section, struct proactor *proactor,
 	const struct file_delivery *delivery)
 {
-	const char *path = section_string(location, "root");
-	struct file_site *site = malloc(sizeof(*site));
+	const char *path = section_string(section, "root");
+	struct file_location *location = malloc(sizeof(*location));
 	int r;
 
-	if (!site)
+	if (!location)
 		return fail(-ENOMEM, "cannot serve %s", path);
-	*site = (struct file_site){ .proactor = proactor, .delivery = delivery };
-	site->index = section_strings(location, "index", &site->index_count);
-	site->tries = section_strings(location, "try", &site->try_count);
-	site->error_pages = section_strings(location, "error_page", &site->error_page_count);
-	site->dot_files = section_yes(location, "dot_files");
-	site->charset = text_of(section_string(location, "charset"));
-	etags_open(&site->etags, proactor, section_word(location, "etag"));
+	*location = (struct file_location){ .proactor = proactor, .delivery = delivery };
+	location->index = section_strings(section, "index", &location->index_count);
+	location->tries = section_strings(section, "try", &location->try_count);
+	location->error_pages = section_strings(section, "error_page", &location->error_page_count);
+	location->dot_files = section_yes(section, "dot_files");
+	location->charset = text_of(section_string(section, "charset"));
+	etags_open(&location->etags, proactor, section_word(section, "etag"));
 	if (delivery->has_siblings)
-		read_siblings(site, location);
-	r = root_open(&site->root, path, proactor);
+		read_siblings(location, section);
+	r = root_open(&location->root, path, proactor);
 	if (r < 0) {
-		free(site);
+		free(location);
 		return r;
 	}
-	r = open_listings(site, location);
+	r = open_listings(location, section);
 	if (r == 0)
-		r = open_view(site);
+		r = open_view(location);
 	if (r < 0) {
-		root_close(site->root);
-		free(site->listings);
-		free(site);
+		root_close(location->root);
+		free(location->listings);
+		free(location);
 		return r;
 	}
-	*state = site;
+	*state = location;
 	return 0;
 }
 
-void file_site_close(void *state)
+void file_location_close(void *state)
 {
-	struct file_site *site = state;
+	struct file_location *location = state;
 
-	etags_close(&site->etags);
-	if (site->listings)
-		listings_close(site->listings);
-	cache_close(&site->view);
-	root_close(site->root);
+	etags_close(&location->etags);
+	if (location->listings)
+		listings_close(location->listings);
+	cache_close(&location->view);
+	root_close(location->root);
 	block_pool_trim(&requests);
 	byteranges_trim();
 	content_trim();
-	free(site);
+	free(location);
 }
