@@ -1,5 +1,4 @@
-/* Files by asynchronous reads, through the location's filters: the body passes through memory,
- * where it can be worked on. */
+/* Files by asynchronous reads into memory, where the location's filters can change them. */
 #include <errno.h>
 #include <stdlib.h>
 

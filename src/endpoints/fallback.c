@@ -1,4 +1,4 @@
-/* The lists are searched as they were written: errors are rare, and the lists short. */
+/* The lists are searched linearly: errors are rare and the lists short. */
 #include "endpoints/fallback.h"
 
 #include "base/buffer.h"
@@ -28,7 +28,7 @@ struct text fallback_page(const char *const *pages, size_t count, unsigned statu
 	return (struct text){ NULL, 0 };
 }
 
-/* As requests are normalised; escapes stay what they are. */
+/* The path must be normal already, as the paths of requests are; escapes are not allowed. */
 static const char *check_path(struct text path)
 {
 	char memory[REQUEST_PATH_SIZE];

@@ -1,10 +1,10 @@
 /* Answers with files.
  *
  * The order is that of RFC 9110 §13.2.2: conditions, then If-Range and Range, then the body. Fields
- * are added only when it is certain which answer they belong to.
+ * are added only once the status is decided.
  *
- * Bodies are stacked: extents or reads of the ranges that are wanted, the location's filters, and,
- * for several ranges, the heads of their parts. */
+ * A body is a stack of sources: extents or a reader at the bottom, then the location's filters,
+ * then, for several ranges, the heads of the parts. */
 #include "endpoints/file_answer.h"
 
 #include "files/condition.h"
@@ -20,7 +20,7 @@ struct answer {
 	const struct representation *representation; /* the offer's */
 	struct validators validators;
 	time_t now;
-	struct byteranges parts; /* what is sent: the set; the rest for several parts only */
+	struct byteranges parts; /* the ranges to send; members but `set`: only for several */
 };
 
 static void add_field(struct answer *answer, struct text name, const struct buffer *value)
@@ -35,8 +35,9 @@ static void add_accept_ranges(struct answer *answer)
 	exchange_add_field(answer->exchange, text_literal("Accept-Ranges"), text_literal("bytes"));
 }
 
-/* Only GET has ranges (§14.2).  A Range that comes twice is no list that anybody defined.  Of what
- * is coded no several parts are sent: nothing says whether the coding is theirs or the whole's. */
+/* Only GET has ranges (§14.2).  Two Range fields are ignored, because Range is no list.  A coded
+ * file is not sent in several parts: no rule says whether the coding applies to each part or to the
+ * whole. */
 static enum range_outcome choose_ranges(struct answer *answer)
 {
 	enum range_outcome outcome;
@@ -68,8 +69,8 @@ static void answer_unsatisfiable(struct answer *answer)
 
 /* --- bodies ------------------------------------------------------------------------------- */
 
-/* Do the filters leave the file what it is?  If not, nothing that is known of it (validators,
- * ranges, length) is true of what is sent. */
+/* Do the filters pass every byte unchanged?  If not, the file's validators, ranges and length do
+ * not apply to the response. */
 static bool is_kept(const struct file_delivery *delivery, const struct file_offer *offer)
 {
 	for (const struct filter *const *filter = delivery->filters; *filter; filter++) {
@@ -79,7 +80,7 @@ static bool is_kept(const struct file_delivery *delivery, const struct file_offe
 	return true;
 }
 
-/* NULL: out of memory, and the inner body has been released. */
+/* Returns NULL if out of memory; the inner body is released then. */
 static struct body_source *add_filters(const struct file_delivery *delivery,
 	const struct file_offer *offer, struct body_source *body, int64_t *length)
 {
@@ -98,7 +99,7 @@ static struct body_source *add_filters(const struct file_delivery *delivery,
 	return body;
 }
 
-/* Likewise. */
+/* As add_filters(). */
 static struct body_source *add_part_heads(
 	struct answer *answer, struct body_source *body, int64_t *length)
 {
@@ -118,7 +119,7 @@ static struct body_source *add_part_heads(
 
 /* --- fields ------------------------------------------------------------------------------- */
 
-/* A client with If-Range has the others already (§15.3.7). */
+/* A 206 to If-Range omits the fields that the client has already (§15.3.7). */
 static void add_description(struct answer *answer, bool is_partial)
 {
 	const struct representation *representation = answer->representation;
@@ -137,7 +138,7 @@ static void add_description(struct answer *answer, bool is_partial)
 	add_accept_ranges(answer);
 }
 
-/* What says which part, or which parts, this is. */
+/* Content-Range, or the media type of several parts. */
 static void add_range(struct answer *answer)
 {
 	const struct byteranges *parts = &answer->parts;
@@ -193,7 +194,7 @@ static void answer_body(struct answer *answer)
 	}
 }
 
-/* What a cache needs to go on with what it has, and nothing else (§15.4.5). */
+/* Only the fields that a cache needs to keep using its copy (§15.4.5). */
 static void answer_not_modified(struct answer *answer)
 {
 	representation_add_etag(answer->representation, answer->exchange);

@@ -1,5 +1,5 @@
-/* The answer to a request for a file that was found: whole, in part, or not at all because the
- * client has it already. */
+/* The answer to a request for a file that exists: the whole file, ranges of it, or 304 because the
+ * client has a copy. */
 #ifndef RINGLET_ENDPOINTS_FILE_ANSWER_H
 #define RINGLET_ENDPOINTS_FILE_ANSWER_H
 
@@ -8,38 +8,38 @@
 #include "files/representation.h"
 #include "filters/filter.h"
 
-/* How the bytes of a location's files travel. */
+/* How a location sends the bytes of its files. */
 struct file_delivery {
-	/* Makes a body of these ranges of the content, which the body holds by itself.  NULL: out
-	 * of memory. */
+	/* Makes a body of these ranges of the content; the body takes a reference.  NULL: out of
+	 * memory. */
 	struct body_source *(*open)(
 		struct exchange *exchange, struct content *content, const struct range_set *set);
 
-	/* What the body passes through, the innermost first; ends with NULL. */
+	/* The filters of the body, the innermost first; ends with NULL. */
 	const struct filter *const *filters;
 
-	/* May short files be sent from memory? */
+	/* Should the cache hold short files in memory? */
 	bool from_memory;
 
 	/* May a precompressed sibling be sent instead of the file? */
 	bool has_siblings;
 };
 
-/* A file that may be sent.  All of it stays the caller's. */
+/* A file to send.  Its members stay the caller's. */
 struct file_offer {
 	const struct representation *representation;
-	struct text media_type; /* as the site has it told; valid until the exchange is over */
-	bool is_negotiated;     /* another one of the same could be chosen (RFC 9110 §12.5.5) */
+	struct text media_type; /* with the location's charset; valid until the exchange ends */
+	bool is_negotiated;     /* Accept-Encoding may choose another (RFC 9110 §12.5.5) */
 	struct content *content;
 	const struct filter_context *context; /* for the delivery's filters */
 };
 
-/* Answers, in any case. */
+/* Always answers: with an error if out of memory. */
 void file_answer(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct file_offer *offer);
 
-/* Likewise, with the whole file and without its validators, which say nothing about it: the page of
- * an error, or with 200 what filters make of a file. */
+/* Answers with the whole file, without validators: the page of an error, or, with 200, a file that
+ * a filter changes. */
 void file_answer_page(struct exchange *exchange, const struct file_delivery *delivery,
 	const struct file_offer *offer, unsigned status);
 

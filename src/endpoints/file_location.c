@@ -1,14 +1,14 @@
 /* Requests for files.
  *
- * While a request is looked up it is a struct file_request, from a pool, found again through the
- * exchange's scratch memory.  It ends with the answer; then only the body lives on, which holds the
- * file's content by itself.
+ * A struct file_request, from a pool, holds the state of a request from handle() to the answer; the
+ * exchange's scratch memory points to it.  The body outlives it and holds the file's content.
  *
- * What the cache knows is answered within handle(), without any op; and so it is with each step of
- * the way: a path that leads nowhere, what is tried instead, an error's page, siblings.
+ * Each step asks the cache first: the path, the fallbacks of `try`, the page of an error, each
+ * sibling.  If the cache knows the outcome, the step needs no op, so that most requests are
+ * answered within handle().
  *
- * Where siblings are wanted, the original is looked up first, because it says whether there is
- * anything at all and since when; then one sibling after the other, as the client likes them. */
+ * With `precompressed`, the original is looked up first, because a sibling counts only if the
+ * original exists and is not much younger.  Then the siblings are tried in the client's order. */
 #include "endpoints/file_location.h"
 
 #include <errno.h>
@@ -26,11 +26,12 @@
 #include "http/path.h"
 #include "http/router.h"
 
-/* A redirect's address must fit into the response's memory whole, with other fields. */
+/* The address of a redirect must fit into the response's memory together with other fields. */
 enum { REDIRECT_LENGTH_MAX = RESPONSE_MEMORY_SIZE - 512 };
 
-/* A path may lead to a listing when it is asked for, and to nothing when it is a fallback; a
- * sibling's, numbered from the last, has its original's media type. */
+/* One path has several cache entries: as requested (may be a listing), as a fallback (a directory
+ * counts as missing), and as a sibling (with the media type of its original).  PURPOSE_SIBLING plus
+ * the sibling's number is the purpose of a sibling. */
 enum { PURPOSE_FILE, PURPOSE_FALLBACK, PURPOSE_SIBLING };
 
 struct file_location {
@@ -55,25 +56,25 @@ struct file_location {
 
 struct file_request {
 	struct lookup lookup;
-	struct cache_key key; /* of what is looked up */
+	struct cache_key key; /* of the path being looked up */
 	struct cache_moment since;
 	struct file_location *location;
 	struct exchange *exchange;
-	size_t tried_count;    /* of the location's tries */
-	unsigned error_status; /* the page of this error is looked for; 0: the file */
+	size_t tried_count;    /* paths of `try` used so far */
+	unsigned error_status; /* the status whose error page is looked up; 0: none */
 
-	/* The tag of what the lookup found, and who goes on when it is there; NULL: no search. */
+	/* The search for the tag of the file found; `tagged` continues then.  NULL: no search. */
 	struct etag_search search;
 	void (*tagged)(struct file_request *request, struct content *content);
 
-	/* What is sent; its path is without the leading slash. */
+	/* The file to send; its path has no leading slash. */
 	struct text found_path;
 	const struct stat *found_stat;
-	struct content *content; /* NULL: nothing was found yet */
+	struct content *content; /* NULL: none found yet */
 	struct representation representation;
 
-	/* The siblings: bits of those looked for, which one is being looked for; its path is the
-	 * original's, and a suffix. */
+	/* The siblings: bits of those tried, the number of the current one, the original's stat.
+	 * `path` is the original's path, followed by the suffix of the current sibling. */
 	unsigned siblings_tried, sibling;
 	struct accept_codings codings;
 	struct stat original;
@@ -203,7 +204,8 @@ const struct setting file_location_dynamic_settings[] = {
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-/* The address of the directory itself, so that relative links on its page lead into it. */
+/* Redirects to the directory's path with a slash, so that relative links on its page lead into it.
+ */
 static void answer_redirect(struct exchange *exchange)
 {
 	char memory[REDIRECT_LENGTH_MAX];
@@ -230,7 +232,7 @@ static void end_request(struct file_request *request, unsigned status)
 		exchange_answer_error(exchange, status);
 }
 
-/* The type of a text file tells utf-8, unless the configuration knows better. */
+/* Replaces the default charset utf-8 of text files by that of the configuration. */
 static struct text with_charset(struct exchange *exchange, struct text type, struct text charset)
 {
 	const struct text utf_8 = TEXT("; charset=utf-8");
@@ -242,7 +244,7 @@ static struct text with_charset(struct exchange *exchange, struct text type, str
 		return type;
 	if (charset.length == 0)
 		return name;
-	/* The copies lie behind one another. */
+	/* The copies are adjacent, so that they form one text. */
 	copy = exchange_copy(exchange, name);
 	copy.length += exchange_copy(exchange, text_literal("; charset=")).length;
 	copy.length += exchange_copy(exchange, charset).length;
@@ -283,7 +285,7 @@ static void unkept_closed(struct proactor *proactor, struct op *op)
 	end_request(container_of(op, struct file_request, op), 503);
 }
 
-/* What the lookup found is held from now on.  NULL: out of memory, and the request has ended. */
+/* Takes the descriptor that the lookup opened.  NULL: out of memory, and the request has ended. */
 static struct content *hold_file(struct file_request *request)
 {
 	struct proactor *proactor = request->location->proactor;
@@ -298,7 +300,7 @@ static struct content *hold_file(struct file_request *request)
 	return content;
 }
 
-/* --- what is known already ----------------------------------------------------------------- */
+/* --- the cache ----------------------------------------------------------------------------- */
 
 static const struct cached_file *find_kept(
 	struct file_request *request, struct text path, unsigned purpose)
@@ -343,8 +345,8 @@ static void tag_found(struct etag_search *search)
 	root_return(directory);
 }
 
-/* Goes on with `tagged`, now or later.  The directory is held, so that the cache can tell whether
- * the root has led elsewhere meanwhile. */
+/* Calls `tagged` when the tag is known, now or later.  Holds the root's directory until then: the
+ * cache compares its address to see whether the root has been switched. */
 static void find_tag(struct file_request *request, struct content *content,
 	void (*tagged)(struct file_request *request, struct content *content))
 {
@@ -364,8 +366,8 @@ static void find_tag(struct file_request *request, struct content *content,
 	root_hold(search->directory);
 }
 
-/* Describes what the lookup found, and keeps it; the media type is that of `path`.  The content is
- * held already, and what is returned in its place is it, or the same from memory. */
+/* Describes the file that was looked up and offers it to the cache; the media type is that of
+ * `path`.  Returns the content to send: the given one, or the cache's, which may be in memory. */
 static struct content *describe(struct file_request *request, struct representation *representation,
 	struct content *content, struct text path, struct text coding)
 {
@@ -460,7 +462,7 @@ static void sibling_looked_up(struct lookup *lookup)
 		content_return(original);
 }
 
-/* False: there is no more to look for. */
+/* False: no sibling is left to try. */
 static bool choose_sibling(struct file_request *request)
 {
 	const struct file_location *location = request->location;
@@ -494,7 +496,7 @@ static void try_siblings(struct file_request *request)
 	answer_chosen(request);
 }
 
-/* The lookup is used again: what is known of the original is kept. */
+/* The lookup is used again for the siblings, so the original's path and stat are copied. */
 static void begin_siblings(
 	struct file_request *request, struct text path, const struct stat *original)
 {
@@ -513,7 +515,7 @@ static void begin_siblings(
 	try_siblings(request);
 }
 
-/* A page of an error is sent as it is. */
+/* Error pages are never negotiated. */
 static bool may_have_siblings(const struct file_request *request)
 {
 	return request->location->sibling_count > 0 && request->error_status == 0;
@@ -575,11 +577,11 @@ static void file_is_kept(struct file_request *request, const struct cached_file 
 	use_found(request);
 }
 
-/* --- where there is no file ---------------------------------------------------------------- */
+/* --- fallbacks --------------------------------------------------------------------------- */
 
 static void look_up(struct file_request *request, struct text path);
 
-/* A page that is not there either is no second error: the plain body does. */
+/* If the error page is missing too, the plain body of the first error is sent. */
 static void answer_error(struct file_request *request, unsigned status)
 {
 	const struct file_location *location = request->location;
@@ -595,7 +597,7 @@ static void answer_error(struct file_request *request, unsigned status)
 	}
 }
 
-/* What stands in `try` is a file or nothing: no directory is redirected to. */
+/* A path of `try` that is a directory counts as missing; it causes no redirect. */
 static bool may_try_more(const struct file_request *request, unsigned status)
 {
 	bool is_nothing = status == 404 || (request->tried_count > 0 && status < 500);
@@ -616,7 +618,7 @@ static void fall_back(struct file_request *request, unsigned status)
 		answer_error(request, status);
 }
 
-/* After the answer: by then the location may be closed. */
+/* Runs after the answer, when the location may be closed already. */
 static void listed_directory_closed(struct proactor *proactor, struct op *op)
 {
 	(void)proactor;
@@ -775,7 +777,7 @@ static int open_view(struct file_location *location)
 	return cache_open(&location->view, location->proactor);
 }
 
-/* Names and paths are the configuration's, which lives as long as the worker. */
+/* Names and paths belong to the configuration, which outlives the location. */
 int file_location_open(void **state, const struct section *section, struct proactor *proactor,
 	const struct file_delivery *delivery)
 {

@@ -1,15 +1,16 @@
-/* What the static and the dynamic endpoint share: everything but how the file's bytes travel.
+/* What the static and the dynamic endpoint share: all but the way the bytes of a file are sent.
  *
- * A file_location is the state of a location whose paths are files beneath a root.  It turns a
- * request into an open file and answers: with the file (file_answer.h), with a redirect to a
- * directory's own address, or with the reason why not. */
+ * A file_location is the state of a location whose paths are files beneath a root.  It looks the
+ * path up and answers with the file (file_answer.h), with a redirect to a directory's path with a
+ * slash, or with an error. */
 #ifndef RINGLET_ENDPOINTS_FILE_LOCATION_H
 #define RINGLET_ENDPOINTS_FILE_LOCATION_H
 
 #include "endpoints/file_answer.h"
 #include "http/endpoint.h"
 
-/* The settings of such a location: the shared ones, and those of either endpoint. */
+/* The settings of static and dynamic locations: the shared ones, and those of one of them.  Each
+ * table ends with a NULL name. */
 extern const struct setting file_location_settings[];
 extern const struct setting file_location_static_settings[];
 extern const struct setting file_location_dynamic_settings[];

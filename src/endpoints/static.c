@@ -1,6 +1,6 @@
-/* Files by zero copy: the body is extents, and the kernel moves them from the file to the socket.
- * A short file is read into memory: it then leaves in one send with its head, which costs less than
- * a second send from the file.  Where the wire cannot send files, every file is read. */
+/* Files by zero copy: the body consists of extents, which the kernel moves from the file to the
+ * socket.  Short bodies are read into memory instead: head and body in one send cost less than a
+ * send and a sendfile.  If the wire cannot send files, every body is read. */
 #include "endpoints/file_location.h"
 #include "endpoints/registry.h"
 #include "files/extents.h"

@@ -94,7 +94,7 @@ bool etag_trusts_time(const struct stat *stat)
 	return true;
 }
 
-/* A time before 1970 or after 2554 wraps around, and stays as distinct as before. */
+/* Times before 1970 and after 2554 wrap around; different times stay different. */
 static uint64_t in_ns(const struct timespec *time)
 {
 	return (uint64_t)time->tv_sec * (uint64_t)SECOND_NS + (uint64_t)time->tv_nsec;
@@ -115,8 +115,8 @@ static void tag_by_time(struct etag *etag, const struct stat *stat)
 		set_two_numbers(etag, in_ns(&stat->st_mtim), (uint64_t)stat->st_size);
 }
 
-/* The inode goes in as a part of a hash: it is nobody's business.  The device does not, since its
- * number may be another after a reboot. */
+/* The inode number is hashed, because clients must not learn it.  The device number is left out: it
+ * may change with a reboot. */
 static void tag_by_metadata(struct etag *etag, const struct stat *stat)
 {
 	const uint64_t metadata[] = { in_ns(&stat->st_mtim), in_ns(&stat->st_ctim), stat->st_ino };
@@ -126,7 +126,7 @@ static void tag_by_metadata(struct etag *etag, const struct stat *stat)
 		set_two_numbers(etag, hash_text(0, bytes), (uint64_t)stat->st_size);
 }
 
-/* In base64url, which is a third shorter than hexadecimal, since it goes out with every answer. */
+/* base64url is a third shorter than hexadecimal, and every response carries it. */
 static void tag_by_digest(struct etag *etag, const unsigned char digest[CONTENT_HASH_SIZE])
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -186,7 +186,7 @@ static bool is_quiet(const struct etags *etags, const struct stat *stat)
 	       now_s - stat->st_ctim.tv_sec > QUIET_AGE_S_MIN;
 }
 
-/* Without memory for it the file is hashed again next time. */
+/* If there is no memory, the file is hashed again next time. */
 static void remember(
 	struct etags *etags, const struct stat *stat, const unsigned char digest[CONTENT_HASH_SIZE])
 {
@@ -351,7 +351,7 @@ static struct hash_job *start_job(struct etag_search *search)
 	return job;
 }
 
-/* True: there is a tag, or memory for none. */
+/* True: the search has ended, with a tag or, if out of memory, without. */
 static bool find_by_content(struct etag_search *search)
 {
 	struct known_hash *known = find_known(search->etags, search->stat);
@@ -426,7 +426,7 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* A tag that is older than its file is that of an older file. */
+/* A FILE.etag older than FILE belongs to an older version of it. */
 static void sidecar_examined(struct proactor *proactor, struct op *op)
 {
 	struct etag_search *search = container_of(op, struct etag_search, op);
@@ -474,7 +474,7 @@ static void open_sidecar(struct etag_search *search)
 		search->sidecar_path, &how);
 }
 
-/* True: there is no such file, and the tag is found. */
+/* True: the search has ended, because the name would be too long. */
 static bool find_by_sidecar(struct etag_search *search)
 {
 	int length = snprintf(search->sidecar_path, sizeof(search->sidecar_path), "%.*s.etag",

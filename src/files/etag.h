@@ -1,4 +1,4 @@
-/* Entity tags of files (RFC 9110 §8.8.3): which text stands for these very bytes.
+/* Entity tags of files (RFC 9110 §8.8.3).
  *
  * A strong tag promises that equal tags mean equal bytes.  The time of modification alone cannot:
  * archives, package managers and reproducible builds give different files one time.  So a tag is
@@ -53,7 +53,7 @@ void etags_open(struct etags *etags, struct proactor *proactor, enum etag_mode m
 /* When no search is under way.  Turns the loop until no file is being hashed. */
 void etags_close(struct etags *etags);
 
-/* A search for one file's tag; embedded in its owner. */
+/* A search for the tag of one file; embedded in its owner. */
 struct etag_search {
 	/* Set by the owner; all of it stays valid until done(). */
 	struct etags *etags;

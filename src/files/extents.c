@@ -1,11 +1,10 @@
-/* A body source whose pieces are extents of a file.  Its state is a counter: which range is being
- * produced, and how much of it has been.  If the file has become shorter, the op that sends the
- * extent fails with -ENODATA.
+/* Extents of a file.  The source counts how much of which range has been produced.  If the file has
+ * become shorter, sending the extent fails with -ENODATA.
  *
- * A file that is rewritten in place while it is sent would arrive as a mixture, or with zeros where
- * it was truncated.  Before the last extent of a long body the file is examined, and the body ends
- * with -ENODATA if it has changed.  What the socket has taken by then refers to the page cache, and
- * may still change: that cannot be found out.
+ * A file that is rewritten in place while it is sent would arrive as a mixture, or with zeros after
+ * a truncation.  So the source examines the file before the last extent of a long body, and ends
+ * with -ENODATA if it has changed.  This cannot be complete: data queued in the socket refers to
+ * the page cache and may still change.
  *
  * Sources come from a pool of the process and may outlive the endpoint that made them. */
 #include "files/extents.h"

@@ -1,4 +1,4 @@
-/* Lookups: a chain of ops, each done() naming the next.
+/* Lookups: a chain of ops; each done() starts the next.
  *
  *	root fresh? ─ no ─ wait ─┐            ┌─ -EAGAIN: again
  *	     └── yes ────────── open ────────┼─ -EXDEV: resolve on the pool, open once more
@@ -7,10 +7,10 @@
  *	                          ├─ an index name: close, the next name
  *	                          └─ anything else: close, done
  *
- * A file is opened at once, without asking first what it is (an O_PATH descriptor would answer
- * that without side effects, but cannot be read, and costs every file a second open).  O_NONBLOCK
- * keeps a FIFO or a device from stopping anybody; that a FIFO's writer sees a reader come and go,
- * or a tape winds, is the price paid by those who put such things beneath a root.
+ * A file is opened for reading before its type is known: asking first, through an O_PATH
+ *descriptor, would cost every file a second open.  O_NONBLOCK keeps the open of a FIFO or a device
+ *from blocking.  The side effects remain: the writer of a FIFO sees a reader come and go, a tape
+ *may rewind.
  *
  * RESOLVE_BENEATH refuses every absolute link, also one that leads back inside.  A thread of the
  * pool resolves such a path without it, to a name only.  If the name is beneath that of the root,
@@ -31,11 +31,10 @@
 #include "base/owned.h"
 #include "http/path.h"
 
-/* openat2(2) gives -EAGAIN when a rename anywhere crossed a "..": a storm must not hold us. */
+/* openat2(2) returns -EAGAIN if a rename anywhere raced with a ".."; bounds the retries. */
 enum { ATTEMPTS_MAX = 64 };
 
-/* How often a link may be switched under a lookup; a link that leads nowhere costs as many tries.
- */
+/* Bounds the retries after a link was switched; an absolute link that dangles costs as many. */
 enum { SWITCH_COUNT_MAX = 8 };
 
 static void open_path(struct lookup *lookup);
@@ -47,14 +46,14 @@ static unsigned status_of(int error)
 	switch (-error) {
 	case EACCES:
 	case EPERM:
-	case ENXIO: /* a socket, or a device that nobody drives */
+	case ENXIO: /* a socket, or a device without a driver */
 	case ENODEV:
 		return 403;
 	case ENOENT:
 	case ENOTDIR:
 	case ENAMETOOLONG:
 	case ELOOP:
-	case EXDEV: /* outside the root, about which nothing is told */
+	case EXDEV: /* outside the root: do not tell whether it exists */
 		return 404;
 	case EMFILE:
 	case ENFILE:
@@ -88,7 +87,7 @@ static void log_error_outcome(const struct lookup *lookup, int error)
 	log_outcome(lookup, reason);
 }
 
-/* The directory is the lookup's until its owner, who may take it for longer, has had its turn. */
+/* The directory is returned after done(), so that the owner can take a reference of its own. */
 static void lookup_finish(struct lookup *lookup)
 {
 	struct root_directory *directory = lookup->directory;
@@ -123,7 +122,7 @@ static void close_and_finish(struct lookup *lookup, int fd, unsigned status, con
 	proactor_close(lookup->root->proactor, &lookup->op, fd);
 }
 
-/* --- fstat: what was opened --------------------------------------------------------------- */
+/* --- fstat: the file's type ---------------------------------------------------------------- */
 
 static bool is_for_directory(const struct lookup *lookup)
 {
@@ -143,7 +142,7 @@ static void index_closed(struct proactor *proactor, struct op *op)
 		open_index(lookup);
 }
 
-/* Not a regular file: the next name may be one. */
+/* An index name that is not a regular file: try the next name. */
 static void close_index(struct lookup *lookup)
 {
 	int fd = lookup->fd;
@@ -184,7 +183,7 @@ static void examine_file(struct lookup *lookup, int fd)
 
 /* --- links with an absolute target, on a thread of the pool ------------------------------- */
 
-/* The part of `name` below `root`, by whole segments; NULL when it is not below. */
+/* The rest of `name` after the whole segments of `root`; NULL if `name` is not beneath `root`. */
 static const char *name_beneath(const char *root, const char *name)
 {
 	size_t length = strlen(root);
@@ -198,7 +197,7 @@ static const char *name_beneath(const char *root, const char *name)
 	return name[length] == '/' ? name + length + 1 : NULL;
 }
 
-/* realpath(3) needs no /proc, which may not be there. */
+/* Uses realpath(3), because it needs no /proc. */
 static int64_t resolve(void *context)
 {
 	struct lookup *lookup = context;
@@ -244,7 +243,8 @@ static void resolve_link(struct lookup *lookup)
 
 /* --- open --------------------------------------------------------------------------------- */
 
-/* The next index name, or, when there are no more, the directory itself: is it there at all? */
+/* Opens the next index name, or, after the last one, the directory itself to see whether it exists.
+ */
 static void open_index(struct lookup *lookup)
 {
 	const char *name = "";
@@ -253,28 +253,30 @@ static void open_index(struct lookup *lookup)
 		name = lookup->index[lookup->index_next++];
 	else
 		lookup->probing = true;
-	/* set_path() kept the room. */
+	/* set_path() has checked that it fits. */
 	memcpy(lookup->path + lookup->path_length, name, strlen(name) + 1);
 	free(lookup->resolved);
 	lookup->resolved = NULL;
 	open_path(lookup);
 }
 
-/* What may not be read may still be a directory, whose index file may: it has an address. */
+/* -EACCES may come from a directory that must not be read but has an index file that may be: then
+ * the answer is a redirect to the path with a slash. */
 static void probe(struct lookup *lookup)
 {
 	lookup->probing = true;
 	open_path(lookup);
 }
 
-/* It was only asked whether there are any. */
+/* The first open only found out whether there is a link. */
 static void follow_links(struct lookup *lookup)
 {
 	lookup->passed_link = true;
 	open_path(lookup);
 }
 
-/* A link that was absolute a moment ago leads nowhere: was it switched between the two steps? */
+/* The first step met an absolute link, and the second finds nothing: the link may have been
+ * switched in between. */
 static bool may_have_been_switched(const struct lookup *lookup, int error)
 {
 	bool is_gone = error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
@@ -291,7 +293,7 @@ static void resolve_again(struct lookup *lookup)
 	open_path(lookup);
 }
 
-/* The root leads to another directory than when this lookup began. */
+/* Starts over, because the root has been switched to another directory. */
 static void begin_again(struct lookup *lookup)
 {
 	root_return(lookup->directory);
@@ -302,8 +304,8 @@ static void begin_again(struct lookup *lookup)
 	root_await(lookup->root, &lookup->wait);
 }
 
-/* What an index name leads to cannot be sent, whoever asks: missing, outside the root, a link in a
- * circle, a socket or a device. */
+/* An index name that is missing, leads out of the root or in a circle, or is a socket or a device.
+ * An unreadable one (-EACCES) is not passed over: it may be meant to hide the directory. */
 static bool is_no_index(const struct lookup *lookup, int error)
 {
 	if (!is_for_directory(lookup) || lookup->probing)
@@ -334,12 +336,12 @@ static void open_failed(struct lookup *lookup, int error)
 		probe(lookup);
 	else if (lookup->probing && !is_for_directory(lookup))
 		lookup_finish_with_error(
-			lookup, -EACCES); /* no directory: what was found out first */
+			lookup, -EACCES); /* not a directory: the first error counts */
 	else
 		lookup_finish_with_error(lookup, error);
 }
 
-/* A directory was found, not looked into. */
+/* The probe has found a directory. */
 static void finish_probing(struct lookup *lookup, int fd)
 {
 	if (is_for_directory(lookup) && lookup->wants_directory) {
@@ -424,7 +426,7 @@ static size_t index_length_max(const struct lookup *lookup)
 	return length_max;
 }
 
-/* What does not fit is cut, for the log. */
+/* A path that is too long is cut, so that the log shows its beginning. */
 static int set_path(struct lookup *lookup, struct text path)
 {
 	struct text relative = text_from(path, 1);

@@ -1,4 +1,4 @@
-/* The fields that describe a file. */
+/* Rendering of the fields that describe a file. */
 #include "files/representation.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@ static void write_etag(struct representation *representation, const struct etag 
 	representation->etag_length = buffer.length;
 }
 
-/* A time in the future would be one that no client can have seen (§8.8.2.1). */
+/* Last-Modified must not be later than Date (§8.8.2.1): a time in the future becomes `now`. */
 void representation_init(struct representation *representation, struct text path,
 	struct text coding, const struct stat *stat, const struct etag *etag, time_t now)
 {

@@ -1,10 +1,9 @@
 /* The root directory and its look-ups.
  *
- * The descriptor is opened O_PATH: it is only ever the starting point of openat2(2).  A look-up
- * that fails leaves the root without a directory instead of keeping the old one: a site that was
- * removed must not be served from a directory nobody sees any more.  Then every request looks
- * again, so that the gap between `rm current` and `ln -s release-2 current` costs no more than
- * itself. */
+ * The descriptor is opened with O_PATH, because it is only the starting point of openat2(2).  After
+ * a failed look-up the root has no directory: a removed site must not be served from a directory
+ * that has no name any more.  Then every request looks the path up again, so that a deploy by
+ * `rm current; ln -s release-2 current` is unavailable only between the two commands. */
 #include "files/root.h"
 
 #include <assert.h>
@@ -15,7 +14,7 @@
 
 #include "base/log.h"
 
-/* A worker has one proactor and few roots; a test may have several proactors. */
+/* All roots of the process, of every proactor: there are few. */
 static struct list roots = { { &roots.head, &roots.head } };
 
 static struct root *find_root(const char *path, struct proactor *proactor)
@@ -94,7 +93,7 @@ static void begin_look_up(struct root *root)
 	proactor_open_file(root->proactor, &root->op, AT_FDCWD, root->path, &how);
 }
 
-/* A change is logged once, not with every request that meets it. */
+/* Logs a change once, not for every request. */
 static void note_error(struct root *root, int error)
 {
 	if (error == root->error)
@@ -126,7 +125,7 @@ static void tell_waits(struct root *root)
 	}
 }
 
-/* Our own shortage says nothing about the path: what was found before is as good as it was. */
+/* A shortage of our own resources says nothing about the path: the old directory stays. */
 static bool is_shortage(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
@@ -161,7 +160,7 @@ static void close_found(struct root *root, op_done_fn *closed)
 	proactor_close(root->proactor, &root->op, root->found_fd);
 }
 
-/* As long as the directory is open its inode belongs to no other. */
+/* The inode number cannot be reused while the directory is open. */
 static bool root_is_current(const struct root *root)
 {
 	return root->current && root->current->inode == root->found.st_ino &&
@@ -285,7 +284,7 @@ void root_close(struct root *root)
 	assert(root->user_count > 0);
 	if (--root->user_count > 0)
 		return;
-	/* Somebody who was told that his lookup is wanted no more may still await its end. */
+	/* A cancelled lookup may still wait for the look-up of the root. */
 	r = proactor_await(root->proactor, &root->op);
 	if (r >= 0)
 		replace_current(root, NULL);

@@ -1,5 +1,5 @@
-/* Which sibling is wanted, and whether it is good enough.  Nothing is looked for here: that is the
- * endpoint's, one look-up after the other, and what was found is the cache's to remember. */
+/* Which sibling the client prefers, and whether it is recent enough.  The endpoint does the
+ * lookups. */
 #include "files/siblings.h"
 
 #include <string.h>

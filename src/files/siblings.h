@@ -1,5 +1,5 @@
-/* Precompressed siblings: page.html.zst, .br and .gz beside page.html, which may be sent in its
- * place (RFC 9110 §12.5.3). */
+/* Precompressed siblings: page.html.zst, .br and .gz, which may be sent in place of page.html
+ * (RFC 9110 §12.5.3). */
 #ifndef RINGLET_FILES_SIBLINGS_H
 #define RINGLET_FILES_SIBLINGS_H
 
@@ -21,26 +21,27 @@ struct sibling_kind {
 /* For the setting: what is wrong with the names of kinds, see struct setting. */
 const char *siblings_check(const char *const *names, size_t count, size_t *wrong);
 
-/* The kinds of these names, in their order; the names are right. */
+/* Finds the kinds of names that siblings_check() has accepted, in the same order. */
 void siblings_find_kinds(const struct sibling_kind *kinds[SIBLING_KIND_COUNT],
 	const char *const *names, size_t count);
 
-/* The index of the kind that the client wants most, the first of equals, but none of those in the
- * set of bits `tried`; -1: it wants what is left no more than the original. */
+/* The index of the kind with the highest weight, the first of equal ones, leaving out those whose
+ * bit is set in `tried`; -1: no remaining kind weighs as much as the original. */
 int siblings_choose(const struct sibling_kind *const *kinds, size_t count, unsigned tried,
 	const struct accept_codings *codings);
 
-/* Was it made after the last change of its original?  Copying and unpacking may leave the two in
- * either order, and some tools cut times to the second; hence the tolerance. */
+/* Was the sibling made after the last change of its original?  Up to SIBLING_AGE_S_MAX earlier
+ * counts: copying and unpacking change the order of the two, and some tools cut times to the
+ * second. */
 bool sibling_is_current(const struct stat *sibling, const struct stat *original);
 
-/* The siblings that were found too old, so that each version of one is logged once, as long as not
- * many others come between.  Zeroed at first. */
+/* Siblings that were logged as too old, so that each version is logged once.  A fixed table: if
+ * very many siblings are too old, some are logged again.  Initialise to zero. */
 struct stale_siblings {
 	uint64_t versions[64];
 };
 
-/* Is it the first time for this version? */
+/* Adds this version of a sibling; false: it was there. */
 bool stale_siblings_add(struct stale_siblings *stale, const struct stat *sibling);
 
 #endif
