@@ -70,8 +70,9 @@ struct file_request {
 	/* The file to send; its path has no leading slash. */
 	struct text found_path;
 	const struct stat *found_stat;
-	struct content *content; /* NULL: none found yet */
-	struct representation representation;
+	struct content *content;                     /* NULL: none found yet */
+	const struct representation *representation; /* `described`, or the cache's for now */
+	struct representation described;
 
 	/* The siblings: bits of those tried, the number of the current one, the original's stat.
 	 * `path` is the original's path, followed by the suffix of the current sibling. */
@@ -262,9 +263,9 @@ static void answer_file(struct file_request *request)
 		.stat = request->found_stat,
 	};
 	const struct file_offer offer = {
-		.representation = &request->representation,
+		.representation = request->representation,
 		.media_type = with_charset(
-			request->exchange, request->representation.media_type, location->charset),
+			request->exchange, request->representation->media_type, location->charset),
 		.is_negotiated = location->sibling_count > 0,
 		.content = request->content,
 		.context = &context,
@@ -388,14 +389,14 @@ static void choose_kept(struct file_request *request, const struct cached_file *
 	request->found_path = kept->path;
 	request->found_stat = &kept->stat;
 	request->content = content_take(kept->content);
-	request->representation = kept->representation;
+	request->representation = &kept->representation;
 }
 
 /* --- siblings ----------------------------------------------------------------------------- */
 
 static bool original_is_acceptable(const struct file_request *request)
 {
-	return request->representation.coding.length > 0 || request->exchange->cancelled ||
+	return request->representation->coding.length > 0 || request->exchange->cancelled ||
 	       accept_codings_weight(&request->codings, text_literal("identity")) > 0;
 }
 
@@ -440,7 +441,8 @@ static void sibling_tagged(struct file_request *request, struct content *content
 	}
 	content_return(request->content);
 	request->content = content;
-	request->representation = representation;
+	request->described = representation;
+	request->representation = &request->described;
 	answer_chosen(request);
 }
 
@@ -559,7 +561,8 @@ static void file_tagged(struct file_request *request, struct content *content)
 
 	request->found_path = path;
 	request->found_stat = &request->lookup.stat;
-	request->content = describe(request, &request->representation, content, path, no_coding);
+	request->content = describe(request, &request->described, content, path, no_coding);
+	request->representation = &request->described;
 	use_found(request);
 }
 
@@ -574,6 +577,10 @@ static void file_found(struct file_request *request)
 static void file_is_kept(struct file_request *request, const struct cached_file *kept)
 {
 	choose_kept(request, kept);
+	if (may_have_siblings(request)) {
+		request->described = kept->representation; /* the cache is asked again */
+		request->representation = &request->described;
+	}
 	use_found(request);
 }
 
