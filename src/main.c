@@ -1,7 +1,7 @@
-/* The command line: what to do, with which configuration.
+/* The command line.
  *
- * Exit codes: 0; 1 when the configuration or the start fails; 2 when the command line makes no
- * sense.  Everything that can be wrong with the command line is found before anything is read. */
+ * Exit codes: 0 on success; 1 when the configuration or the start fails; 2 for wrong usage.  The
+ * whole command line is checked before any file is read. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -40,34 +40,34 @@ static const char HELP[] =
 	"Serves files over HTTP, on io_uring or epoll.\n"
 	"\n"
 	"Quick start, without a configuration:\n"
-	"  DIR                    the directory to serve (.): DIR/dynamic/ by reading,\n"
-	"                         all else by zero copy, and /ping answers pong\n"
-	"  -p, --port PORT        the port (8080; 0: any free one)\n"
-	"  -l, --listen ADDRESS   the address (127.0.0.1 and ::1)\n"
+	"  DIR                    directory to serve (default: .): DIR/dynamic/ is read,\n"
+	"                         other files use zero copy; /ping answers pong\n"
+	"  -p, --port PORT        port (default: 8080; 0: any free port)\n"
+	"  -l, --listen ADDRESS   address (default: 127.0.0.1 and ::1)\n"
 	"\n"
 	"With a configuration:\n"
-	"  -c, --config FILE      what to serve and how\n"
-	"  -t, --test             check it, say \"FILE: ok\" and end\n"
-	"  -T, --print            print it with every default and end\n"
-	"      --help-config      describe every setting (=markdown, =man: documents)\n"
+	"  -c, --config FILE      configuration file\n"
+	"  -t, --test             check the file, print \"FILE: ok\" and exit\n"
+	"  -T, --print            print the settings with all defaults and exit\n"
+	"      --help-config      describe every setting (=markdown, =man: as a document)\n"
 	"\n"
 	"Running:\n"
 	"  -b, --backend NAME     auto, io_uring or epoll\n"
 	"  -q, --quiet            no access log\n"
-	"  -d, --daemon           return when the server serves\n"
-	"      --single-process   one worker, in the process itself: for debuggers\n"
+	"  -d, --daemon           run in the background; return once it serves\n"
+	"      --single-process   one worker and no supervisor: for debuggers\n"
 	"\n"
-	"  -V, --version          versions, ring features, what auto would take\n"
-	"  -h, --help             this\n"
+	"  -V, --version          versions, ring features and the backend of auto\n"
+	"  -h, --help             this text\n"
 	"\n"
 	"Examples:\n"
 	"  ringlet                            this directory on http://localhost:8080/\n"
-	"  ringlet /srv/www -p 80 -l 0.0.0.0  a directory, for everyone\n"
-	"  ringlet -c ringlet.conf -t         is the file right?\n"
-	"  ringlet -c ringlet.conf -d         serve by it, in the background\n"
+	"  ringlet /srv/www -p 80 -l 0.0.0.0  a directory on all IPv4 addresses\n"
+	"  ringlet -c ringlet.conf -t         check a configuration\n"
+	"  ringlet -c ringlet.conf -d         run it in the background\n"
 	"\n"
-	"Signals: TERM and QUIT let requests finish, INT stops.\n"
-	"Exit code: 0; 1 the configuration or the start failed; 2 wrong usage.\n";
+	"Signals: TERM and QUIT finish requests and exit, INT exits at once.\n"
+	"Exit code: 0 success; 1 the configuration or the start failed; 2 wrong usage.\n";
 
 static int complain_usage(const char *format, const char *argument)
 {
@@ -77,7 +77,7 @@ static int complain_usage(const char *format, const char *argument)
 		fputc('\n', stderr);
 	}
 	fputs(USAGE, stderr);
-	fputs("ringlet --help says more\n", stderr);
+	fputs("try ringlet --help\n", stderr);
 	return EXIT_USAGE;
 }
 
@@ -172,7 +172,7 @@ static int check_arguments(const struct arguments *arguments)
 
 	if (arguments->file && (arguments->directory || arguments->port || arguments->address))
 		return complain_usage(
-			"-c %s: a configuration says what to serve; expected no DIR, -p or -l",
+			"-c %s: the file sets root and addresses; expected no DIR, -p or -l",
 			arguments->file);
 	if (arguments->port && !is_port(arguments->port))
 		return complain_usage("-p %s: expected a port from 0 to 65535", arguments->port);
@@ -275,7 +275,7 @@ static int configure_and_run(const struct arguments *arguments)
 	return r;
 }
 
-/* Output that could not be written is a failure: `ringlet -T >/dev/full`. */
+/* A failed write to standard output is an error: `ringlet -T >/dev/full`. */
 static int flush_output(int code)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {

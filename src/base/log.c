@@ -66,7 +66,7 @@ static void write_line(struct text line)
 		ssize_t written = write(STDERR_FILENO, line.bytes, line.length);
 
 		if (written < 0 && errno != EINTR)
-			return; /* nowhere left to say so */
+			return; /* there is no other place to report it */
 		if (written > 0)
 			line = text_from(line, (size_t)written);
 	}

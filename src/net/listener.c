@@ -1,9 +1,11 @@
-/* Accepting from a listening socket, by one op at a time.
+/* Accepting from a listening socket, one op at a time.
  *
- * The accept op is armed again after each batch unless somebody paused; running out of descriptors
- * arms a timeout instead, so that at most one of the two is active.  Stopping sweeps: an accept
- * submitted and cancelled at once takes what stands in the backlog without waiting for more, so
- * that no connection which the kernel has completed already is reset when the socket closes. */
+ * The accept op is submitted again after each batch, unless the listener is paused.  When
+ * descriptors run out, a timeout is submitted instead: at most one of the two ops is active.
+ *
+ * Stopping sweeps the backlog with accepts that are cancelled at once: each takes what is in the
+ * backlog and does not wait for more.  Otherwise closing the socket would reset those connections.
+ */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -14,8 +16,8 @@
 
 #define RETRY_NS 100000000u
 
-/* Clients that never cease to connect must not keep a listener from stopping: as many accepts as a
- * backlog is long, even if each brings one connection only. */
+/* Bounds the sweeps, since clients may go on connecting: the length of the backlog, as one accept
+ * may bring a single connection. */
 enum { SWEEPS_MAX = 4096 };
 
 static void arm(struct listener *listener)
@@ -37,18 +39,18 @@ static void hand_over(struct listener *listener, size_t count)
 		listener->accepted(listener, listener->accept.accept.fds[i]);
 }
 
-/* The backend skips errors of one connection; after any other, accepting at once would fail again.
+/* The backend skips errors of one connection.  After any other, accepting at once would fail again.
  */
 static void recover(struct listener *listener, int error)
 {
 	metrics_add(METRIC_ACCEPT_PAUSES, 1);
 	if (!listener->starved)
-		log_warning("accepting pauses until descriptors are free: %s", strerror(-error));
+		log_warning("accepting paused until descriptors are free: %s", strerror(-error));
 	listener->starved = true;
 	proactor_timeout(listener->proactor, &listener->retry, RETRY_NS);
 }
 
-/* A cancelled accept has left in the backlog what came while it was not looked at. */
+/* A cancelled accept may leave connections in the backlog that arrived meanwhile. */
 static void sweep_or_end(struct listener *listener, int64_t result)
 {
 	bool first = result == -ECANCELED && listener->sweeps == SWEEPS_MAX;
@@ -67,7 +69,7 @@ static void on_accept_done(struct proactor *proactor, struct op *op)
 	if (op->result > 0)
 		hand_over(listener, (size_t)op->result);
 	if (op_is_active(&listener->retry))
-		return; /* accepted() stopped the listener: the timeout ends it */
+		return; /* accepted() stopped the listener, which ends with the timeout */
 	if (listener->stopping) {
 		sweep_or_end(listener, op->result);
 		return;
@@ -119,7 +121,7 @@ void listener_resume(struct listener *listener)
 		arm(listener);
 }
 
-/* One of the two ops is always made to end, so that stopped() is never called from in here. */
+/* stopped() is called from the end of an op, never from here. */
 void listener_stop(struct listener *listener)
 {
 	listener->stopping = true;

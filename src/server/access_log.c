@@ -1,4 +1,4 @@
-/* From a finished response to its line in the access log. */
+/* Formatting a finished response as a line of the access log. */
 #include "server/access_log.h"
 
 #include <assert.h>
@@ -9,11 +9,11 @@
 #include "base/host.h"
 #include "net/address.h"
 
-/* Of what is written, escapes included. */
+/* Bounds of the written text, escapes included. */
 enum {
 	LINE_LENGTH_MAX = 4096,  /* of the request line and of the target */
 	FIELD_LENGTH_MAX = 1024, /* of Referer, User-Agent, location */
-	NAME_LENGTH_MAX = 256,   /* of everything that is short by nature */
+	NAME_LENGTH_MAX = 256,   /* of the other members, which are short */
 };
 
 static_assert(
@@ -22,7 +22,7 @@ static_assert(
 
 /* --- combined ----------------------------------------------------------------------------- */
 
-/* "-" stands for what is not there, as in other servers' logs. */
+/* An empty text is written as "-", as in other servers' logs. */
 static void append_escaped(struct buffer *line, struct text text, size_t length_max)
 {
 	if (text.length == 0)

@@ -1,8 +1,8 @@
-/* One line for each response: the combined format that other servers write, or a JSON object.
+/* One line per response: the combined format of other servers, or a JSON object.
  *
- * Everything that a client sent is escaped, so that a line is one line, its quotes are its own,
- * and a terminal shows it without obeying it; a JSON line is valid JSON whatever came.  Times are
- * UTC.  Long texts are cut, so that a line has a bound. */
+ * Text from the client is escaped (base/escape.h): it cannot end the line or a quoted part, and a
+ * terminal does not interpret it.  JSON lines are valid JSON for any input.  Times are UTC.  Long
+ * texts are cut, so that the length of a line is bounded. */
 #ifndef RINGLET_SERVER_ACCESS_LOG_H
 #define RINGLET_SERVER_ACCESS_LOG_H
 
@@ -16,7 +16,7 @@ enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
 
 enum { ACCESS_LINE_LENGTH_MAX = 9216 };
 
-/* What a line says.  The texts are as received: unescaped, unbounded, possibly empty. */
+/* The content of a line.  The texts are as received: not escaped, of any length, possibly empty. */
 struct access_entry {
 	int64_t wall_ns; /* when the response ended, ns since 1970 */
 	uint64_t duration_ns;
@@ -31,7 +31,7 @@ struct access_entry {
 	struct text location, endpoint; /* empty when no location was found */
 };
 
-/* The lines end in a newline and never exceed ACCESS_LINE_LENGTH_MAX. */
+/* A line ends in a newline and is at most ACCESS_LINE_LENGTH_MAX bytes long. */
 void access_log_append_combined(struct buffer *line, const struct access_entry *entry);
 void access_log_append_json(struct buffer *line, const struct access_entry *entry);
 

@@ -1,8 +1,8 @@
-/* The lines of a start.  They are for the person who typed the command and for scripts that wait
- * for `ready:`, so they are plain lines without time or level, and their shape is a contract.
+/* The lines of a start.  A person or a script that waits for `ready:` reads them: they have no time
+ * and no level, and their form is a contract.
  *
- * io_uring is probed in a process of its own that has become what workers become: the answer is
- * true for them, and the supervisor itself never has a ring. */
+ * A child process with the privileges of a worker probes io_uring, so that the result holds for
+ * workers. The supervisor never has a ring. */
 #include "server/announcement.h"
 
 #include <assert.h>
@@ -67,8 +67,8 @@ static void probe_as_worker(struct uring_probe *probe, const struct user *user)
 	if (length == sizeof(*probe))
 		return;
 	*probe = (struct uring_probe){ .error = child < 0 ? child : -ECHILD };
-	snprintf(probe->reason, sizeof(probe->reason), "io_uring could not be tried: %s",
-		child < 0 ? strerror(-child) : "the process that did so died");
+	snprintf(probe->reason, sizeof(probe->reason), "cannot probe io_uring: %s",
+		child < 0 ? strerror(-child) : "the probing process died");
 }
 
 /* --- the first line ----------------------------------------------------------------------- */
@@ -144,7 +144,7 @@ int announce_backend(struct server *server, enum backend_choice wanted)
 
 /* --- the other lines ---------------------------------------------------------------------- */
 
-/* A path below the current directory is shown as the user would type it. */
+/* A path below the current directory is shown relative to it. */
 static const char *shortened(const char *path)
 {
 	auto_free char *current = getcwd(NULL, 0);

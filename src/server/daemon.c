@@ -1,11 +1,13 @@
-/* Detaching.  A pipe tells the foreground process how the start went: a byte means success, its end
- * without one means that the daemon is gone, having said why on the terminal they still share. */
+/* The foreground process reads the result of the start from a pipe: a byte means success; end of
+ * file means that the daemon has died, after it wrote the reason to the terminal that both still
+ * share. */
 #include "server/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +60,7 @@ void daemon_report(int *report)
 	if (*report < 0)
 		return;
 	if (write(*report, "1", 1) < 0)
-		log_warning("the foreground process is gone already");
+		log_warning("cannot report to the foreground process: %s", strerror(errno));
 	close(*report);
 	*report = -1;
 }
@@ -72,8 +74,8 @@ static int write_pid(const char *path)
 	return dprintf(fd, "%d\n", (int)getpid()) < 0 ? -errno : 0;
 }
 
-/* O_EXCL and rename(2) follow no link: a link in a directory that others may write must not make
- * root overwrite what it leads to. */
+/* O_EXCL and rename(2) follow no link.  In a directory that other users can write, a link could
+ * otherwise make root overwrite any file. */
 int pid_file_write(const char *path)
 {
 	auto_free char *fresh = NULL;
@@ -83,7 +85,7 @@ int pid_file_write(const char *path)
 		return 0;
 	if (asprintf(&fresh, "%s.%d", path, (int)getpid()) < 0)
 		return fail(-ENOMEM, "cannot write pid_file \"%s\"", path);
-	unlink(fresh); /* of a process of the same number, long ago */
+	unlink(fresh); /* left behind by an earlier process with this id */
 	r = write_pid(fresh);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;

@@ -1,17 +1,17 @@
-/* --daemon: the foreground process stays until the server serves, then reports and returns. */
+/* --daemon: the foreground process waits until the server serves, then exits. */
 #ifndef RINGLET_SERVER_DAEMON_H
 #define RINGLET_SERVER_DAEMON_H
 
-/* Forks.  Returns 0 in the daemon, a session of its own, with *report set for daemon_report(); in
- * the foreground process 1, after the daemon reported or died, with *exit_code set.  Or a negative
- * errno that was logged. */
+/* Forks.  In the daemon, which leads a new session, returns 0 with *report set for daemon_report().
+ * In the foreground process returns 1 with *exit_code set, once the daemon has reported or died. Or
+ * a negative errno that was logged. */
 int daemon_begin(int *report, int *exit_code);
 
-/* The server serves: the foreground process ends with 0.  Closes *report.  Nothing happens when it
- * is -1. */
+/* The server serves: the foreground process exits with 0.  Closes *report; does nothing if it is
+ * -1. */
 void daemon_report(int *report);
 
-/* The setting pid_file ("": none).  0 or a negative errno that was logged. */
+/* `path` is the setting pid_file ("": none).  0 or a negative errno that was logged. */
 int pid_file_write(const char *path);
 void pid_file_remove(const char *path);
 

@@ -1,17 +1,17 @@
-/* The budget of descriptors: where they are few, connections wait in the backlog instead of
- * failing halfway with EMFILE. */
+/* The budget of descriptors.  Connections beyond it wait in the backlog; without a budget they
+ * would fail with EMFILE in the middle of a request. */
 #include "server/descriptors.h"
 
 #include <sys/resource.h>
 
 enum {
-	PIPE_COUNT_MAX = 16, /* more do not make splicing faster */
-	PIPE_SHARE = 8,      /* one pipe (two descriptors) for so many descriptors at most */
+	PIPE_COUNT_MAX = 16, /* more pipes do not make splicing faster */
+	PIPE_SHARE = 8,      /* at most one pipe (two descriptors) per 8 descriptors */
 	PER_PIPE = 2,
-	CACHE_SHARE = 16,       /* one file kept open for so many */
-	CACHED_COUNT_MAX = 512, /* files that are asked for often and too long for memory are few */
+	CACHE_SHARE = 16,       /* at most one cached file per 16 descriptors */
+	CACHED_COUNT_MAX = 512, /* few files are both popular and too long for memory */
 	PER_CONNECTION = 2,     /* the socket and a file */
-	PLENTY = 1024,          /* so many connections: one batch more or less is no matter */
+	PLENTY = 1024,          /* connections; one batch beyond this limit does no harm */
 };
 
 uint64_t descriptors_raise_limit(void)

@@ -1,8 +1,8 @@
-/* The listening sockets, as the supervisor owns them.
+/* The listening sockets, owned by the supervisor.
  *
- * Each internet address has one SO_REUSEPORT socket per worker slot, which stays open while a dead
- * worker is replaced: what waits in its queue is served by the next one.  (Closing one of several
- * such sockets resets the connections queued on it.)  An AF_UNIX path has one socket for all. */
+ * Each internet address has one SO_REUSEPORT socket per worker slot.  It stays open while the
+ * worker of the slot is replaced, so that the successor serves its queue; closing it would reset
+ * the connections in the queue.  All workers share the one socket of an AF_UNIX path. */
 #ifndef RINGLET_SERVER_LISTENING_H
 #define RINGLET_SERVER_LISTENING_H
 
@@ -11,8 +11,8 @@
 
 struct listening_socket {
 	struct address address; /* its port is the one the kernel chose */
-	int *fds;               /* per slot; of an AF_UNIX path only the first */
-	bool owns_path;         /* the file of an AF_UNIX socket is ours to remove */
+	int *fds;               /* per slot; an AF_UNIX path uses only the first */
+	bool owns_path;         /* this process removes the file of the AF_UNIX socket */
 };
 
 struct listening {
@@ -21,8 +21,8 @@ struct listening {
 	unsigned slot_count;
 };
 
-/* Opens a socket per slot for each `listen` of the configuration.  0, or a negative errno after
- * saying on stderr what could not be listened on. */
+/* Opens a socket per slot for each `listen` of the configuration.  0, or a negative errno after a
+ * message on stderr. */
 int listening_open(
 	struct listening *listening, const struct section *configuration, unsigned slot_count);
 
@@ -33,10 +33,10 @@ bool listening_lacks_ipv6(const struct address *address, int error);
 /* The descriptor that the worker in `slot` accepts from; -1 once closed. */
 int listening_fd(const struct listening_socket *socket, unsigned slot);
 
-/* The descriptor is somebody else's to close now. */
+/* Like listening_fd(); from now on the caller closes the descriptor. */
 int listening_take_fd(struct listening_socket *socket, unsigned slot);
 
-/* In a worker: closes what belongs to other slots. */
+/* In a worker: closes the sockets of other slots. */
 void listening_keep_slot(struct listening *listening, unsigned slot);
 
 /* In the supervisor: closes every socket that is still open and removes the files of AF_UNIX ones.
@@ -44,8 +44,8 @@ void listening_keep_slot(struct listening *listening, unsigned slot);
 void listening_close(struct listening *listening);
 void listening_free(struct listening *listening);
 
-/* "http://localhost:8080/ unix:/run/x": each URL once, separated by spaces.  An address that this
- * machine reaches as localhost is called so. */
+/* "http://localhost:8080/ unix:/run/x": each URL once, separated by spaces.  Loopback and
+ * unspecified addresses are written as localhost. */
 void listening_append_urls(struct buffer *buffer, const struct listening *listening);
 
 #endif

@@ -1,7 +1,7 @@
-/* Two batches take turns: one fills while the other is written.
+/* There are two batches: one is filled while the other is written.
  *
- * A failure is reported once, not for every batch: the report itself goes through a log writer,
- * perhaps through this one, and would otherwise feed on itself. */
+ * Only the first of several failed writes is reported.  The report is a line of the error log and
+ * may pass through this writer: a report per failure would cause further failures without end. */
 #include "server/log_writer.h"
 
 #include <assert.h>
@@ -34,7 +34,7 @@ static struct text unwritten(const struct log_writer *writer)
 		(struct text){ writer->writing.bytes, writer->writing.length }, writer->written);
 }
 
-/* As many whole lines as one write may carry; a longer line goes alone. */
+/* As many whole lines as one write may hold; a longer line gets a write of its own. */
 static struct text next_piece(const struct log_writer *writer)
 {
 	struct text rest = unwritten(writer);
@@ -76,7 +76,7 @@ static bool make_room(const struct log_writer *writer, struct log_batch *batch, 
 	return true;
 }
 
-/* After a burst, a batch halves each time that it was hardly used. */
+/* After a burst, a batch halves each time it was less than a quarter full. */
 static void shrink(struct log_batch *batch)
 {
 	char *bytes;
@@ -150,9 +150,9 @@ static void on_written(struct proactor *proactor, struct op *op)
 	} else if (op->result != -ECANCELED) {
 		give_up_batch(writer, (int)op->result);
 	} else {
-		return; /* ending: log_writer_flush() writes the rest */
+		return; /* the worker ends: log_writer_flush() writes the rest */
 	}
-	if (!op_is_active(op)) /* unless the report just began the next write */
+	if (!op_is_active(op)) /* the report may have started the next write */
 		write_next(writer);
 }
 
@@ -204,7 +204,7 @@ bool log_writer_is_idle(const struct log_writer *writer)
 	       writer->written == writer->writing.length;
 }
 
-/* A pipe that is writable takes PIPE_BUF bytes without blocking: smaller steps cannot hang. */
+/* A writable pipe accepts PIPE_BUF bytes without blocking. */
 static int write_patiently(int fd, struct text rest)
 {
 	struct pollfd writable = { .fd = fd, .events = POLLOUT };

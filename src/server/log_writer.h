@@ -1,4 +1,4 @@
-/* Lines on their way to a log, written by ops so that a slow disk never stops the loop.
+/* A queue of lines for a log, written with ops so that a slow disk never stops the loop.
  *
  * Lines gather while a write is in flight and leave together with the next one: the slower the
  * log, the larger the batches.  A batch grows with what gathers in it, up to a bound, and shrinks
@@ -19,25 +19,25 @@ struct log_batch {
 
 struct log_writer {
 	struct proactor *proactor;
-	const char *name; /* "error_log", for reports */
+	const char *name; /* "error_log", for messages */
 	int fd;
 	size_t batch_size_max;
-	size_t length_max; /* of one write: a pipe shared with others must not cut lines */
+	size_t length_max; /* of one write: longer writes to a shared pipe would mix lines */
 	size_t written;    /* of the batch being written */
-	uint64_t dropped;  /* lines, not yet reported */
-	bool failing;      /* the last write failed, and that was reported */
+	uint64_t dropped;  /* lines, since the last report */
+	bool failing;      /* the last write failed, which was reported */
 	struct log_batch filling, writing;
 	struct op write;
 };
 
-/* `fd` stays the caller's.  0 or -ENOMEM. */
+/* The caller closes `fd`, after the writer.  `size` bounds both batches together.  0 or -ENOMEM. */
 int log_writer_open(struct log_writer *writer, struct proactor *proactor, int fd, const char *name,
 	size_t size);
 
-/* The line ends in a newline and is copied. */
+/* Copies the line, which ends in a newline. */
 void log_writer_append(struct log_writer *writer, struct text line);
 
-/* Nothing is waiting and nothing in flight. */
+/* No line waits and no write is in flight. */
 bool log_writer_is_idle(const struct log_writer *writer);
 
 /* Writes what is left without the loop, waiting at most about a second for a log that does not

@@ -1,7 +1,7 @@
 /* Opening logs.
  *
- * Every regular file is appended to, also one that the shell opened by redirection: workers share
- * the descriptor, and O_APPEND is what keeps their writes from falling on each other. */
+ * Workers share the descriptor of a log.  O_APPEND keeps them from overwriting each other's lines;
+ * it is also set on a file that the shell opened by redirection. */
 #include "server/logs.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static bool is_ours(uid_t owner)
 	return owner == 0 || owner == geteuid();
 }
 
-/* A link to a log is followed when only root or this user can have made it. */
+/* A log that is a link is opened only if no user but root and this one can have made the link. */
 static bool is_safe_link(const char *path)
 {
 	auto_free char *copy = strdup(path);
@@ -68,7 +68,7 @@ static int open_error_log(const char *path, bool daemon)
 		return open_file("error_log", path);
 	if (!daemon)
 		return open_standard(STDERR_FILENO);
-	log_warning("error_log = \"stderr\" goes nowhere with --daemon; name a file");
+	log_warning("error_log = \"stderr\" is discarded with --daemon; set a file");
 	return open_null();
 }
 
@@ -78,7 +78,7 @@ static int open_access_log(const char *path, bool daemon)
 		return open_file("access_log", path);
 	if (!daemon)
 		return open_standard(STDOUT_FILENO);
-	log_warning("access_log = \"-\" goes nowhere with --daemon; name a file");
+	log_warning("access_log = \"-\" is discarded with --daemon; set a file");
 	return open_null();
 }
 

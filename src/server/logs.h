@@ -1,4 +1,4 @@
-/* The files that logs go to, opened by the supervisor and inherited by its workers. */
+/* The log files: the supervisor opens them, its workers inherit them. */
 #ifndef RINGLET_SERVER_LOGS_H
 #define RINGLET_SERVER_LOGS_H
 
@@ -12,17 +12,17 @@ struct logs {
 	enum access_log_format access_format;
 };
 
-/* Opens error_log and access_log; `quiet`: no access log.  A daemon has no terminal: what would go
- * there goes nowhere, and a warning says so.  0 or a negative errno that was logged. */
+/* Opens error_log and access_log; `quiet`: no access log.  A daemon has no terminal: a log that
+ * would go there is discarded, with a warning.  0 or a negative errno that was logged. */
 int logs_open(struct logs *logs, const struct section *configuration, bool quiet, bool daemon);
 void logs_close(struct logs *logs);
 
-/* From now on, messages of this process go to error_log by plain writes: for the supervisor, which
- * has no loop to hold up.  Before that they go to standard error, where whoever started the server
- * looks. */
+/* From now on, messages of this process go to error_log by write(2), which may block: only for the
+ * supervisor.  Before, they go to standard error, where the user who starts the server sees them.
+ */
 void logs_use_error_log(struct logs *logs);
 
-/* Standard input, output and error become /dev/null. */
+/* Redirects standard input, output and error to /dev/null. */
 void detach_from_terminal(void);
 
 #endif

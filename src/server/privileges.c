@@ -1,5 +1,6 @@
-/* Privileges: given up once, in the order that works (groups, group, user), and then checked, since
- * a call that silently did nothing would leave a server that believes it is harmless. */
+/* Privileges are dropped in the order groups, group, user: without the user's privileges the groups
+ * could not be changed.  The result is verified, because a call without effect would leave a worker
+ * that runs as root unnoticed. */
 #include "server/privileges.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ int user_find(struct user *user, const char *name)
 	errno = 0;
 	entry = getpwnam(name);
 	if (!entry)
-		return fail(errno != 0 ? -errno : -ENOENT, "user \"%s\" is not known", name);
+		return fail(errno != 0 ? -errno : -ENOENT, "unknown user \"%s\"", name);
 	if (geteuid() != 0 && geteuid() != entry->pw_uid)
 		return fail(-EPERM, "only root can become user \"%s\"", name);
 	user->wanted = geteuid() == 0;
@@ -57,21 +58,22 @@ int user_become(const struct user *user)
 		setresuid(user->uid, user->uid, user->uid) < 0)
 		return fail(-errno, "cannot become user \"%s\"", user->name);
 	if (!has_become(user))
-		return fail(-EPERM, "did not become user \"%s\"", user->name);
+		return fail(
+			-EPERM, "the process can still change back from user \"%s\"", user->name);
 	return 0;
 }
 
 int forbid_new_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail(-errno, "cannot forbid new privileges");
+		return fail(-errno, "cannot set no_new_privs");
 	return 0;
 }
 
 int die_with_parent(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return fail(-errno, "cannot ask to die with the supervisor");
-	/* It may have died before the call: then no signal comes any more. */
+		return fail(-errno, "cannot set the parent death signal");
+	/* If the parent died before the call, no signal will come. */
 	return getppid() == parent ? 0 : -ESRCH;
 }

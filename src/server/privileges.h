@@ -1,4 +1,4 @@
-/* Becoming another user, and what a worker gives up besides. */
+/* Dropping privileges: changing the user, and the other restrictions of a worker. */
 #ifndef RINGLET_SERVER_PRIVILEGES_H
 #define RINGLET_SERVER_PRIVILEGES_H
 
@@ -14,18 +14,19 @@ struct user {
 	char name[USER_NAME_LENGTH_MAX];
 };
 
-/* Looks the setting `user` up ("": no change).  0, or a negative errno that was logged: nobody of
- * that name, or this process may not become somebody else. */
+/* Looks up the setting `user` ("": no change).  0, or a negative errno that was logged: the user
+ * does not exist, or this process may not change its user. */
 int user_find(struct user *user, const char *name);
 
-/* Becomes the user for good, with its groups, and verifies that there is no way back.  0 or a
+/* Changes to the user and its groups permanently, and verifies that it cannot be undone.  0 or a
  * negative errno that was logged. */
 int user_become(const struct user *user);
 
-/* No program started from here gains privileges, set-user-ID or not. */
+/* Sets no_new_privs: set-user-ID programs started from here gain no privileges. */
 int forbid_new_privileges(void);
 
-/* The calling process dies with its parent.  -ESRCH when the parent is gone already. */
+/* The kernel kills the calling process when its parent dies.  -ESRCH: the parent has died already.
+ */
 int die_with_parent(pid_t parent);
 
 #endif

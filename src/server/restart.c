@@ -1,10 +1,10 @@
-/* The back-off of restarts. */
+/* The delay doubles with each early death, up to a maximum. */
 #include "server/restart.h"
 
 #define SECOND_NS        UINT64_C(1000000000)
 #define LONG_LIFE_NS     (5 * SECOND_NS)
 #define DELAY_NS_MAX     (30 * SECOND_NS)
-#define DOUBLINGS_ENOUGH 5u /* 32 s is beyond the bound */
+#define DOUBLINGS_ENOUGH 5u /* 32 s exceeds the maximum */
 
 void restart_started(struct restart *restart, uint64_t now_ns)
 {

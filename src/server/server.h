@@ -1,5 +1,5 @@
-/* What all processes of one server agree on: decided by the supervisor before its first fork, and
- * inherited by each worker. */
+/* The state that all processes of one server share: the supervisor sets it up before its first
+ * fork, and each worker inherits it. */
 #ifndef RINGLET_SERVER_SERVER_H
 #define RINGLET_SERVER_SERVER_H
 
@@ -14,7 +14,7 @@
 
 struct server {
 	const struct configuration *configuration;
-	enum backend_choice backend; /* decided: never BACKEND_AUTO */
+	enum backend_choice backend; /* never BACKEND_AUTO */
 	unsigned worker_count;
 	bool single_process;
 	bool daemon;

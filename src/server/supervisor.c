@@ -1,18 +1,18 @@
 /* The supervisor: a loop over signals and a channel to each worker; no threads, no proactor, and
  * the only process that forks workers.
  *
- * STARTING until every worker has reported that it accepts; a death before that ends the start,
- * since what failed once at the start fails again.  SERVING: a dead worker is replaced, and its
- * successor inherits the slot's listening sockets with all that is queued on them.  ENDING: no
- * worker is replaced; workers that do not end in time are killed.
+ * STARTING: until every worker has reported that it accepts.  A death in this state ends the start,
+ * since the next attempt would fail, too.  SERVING: a dead worker is replaced; its successor
+ * inherits the listening sockets of the slot with their queues.  DRAINING, STOPPING: no worker is
+ * replaced, and workers that do not end in time are killed.
  *
  * A worker that gets a signal to end is replaced without a gap: it serves until its successor
  * accepts, then gets ORDER_RETIRE.  A slot holds two processes meanwhile, each with a page of
  * metrics; a further signal waits until the first has ended.
  *
- * A worker that does not answer for timeouts.stuck is ended and replaced at once, even if a system
- * call keeps it from ending.  What counts are unanswered questions, not time: a suspended server
- * asks nothing.
+ * A worker that does not answer for timeouts.stuck is killed and replaced at once, even if a system
+ * call keeps it from dying.  The supervisor counts unanswered questions, not time, since a whole
+ * server may be suspended.
  *
  * The supervisor keeps its privileges (a new worker needs them to drop them again) and touches
  * nothing that comes from clients. */
@@ -53,7 +53,7 @@
 /* A stuck worker gets SIGABRT first, so that a core dump shows where it is. */
 #define ABORT_PATIENCE_NS (1 * SECOND_NS)
 
-enum { QUESTIONS_MAX = 4 }; /* unanswered ones within timeouts.stuck */
+enum { QUESTIONS_MAX = 4 }; /* without an answer, sent within timeouts.stuck */
 
 /* Descriptors of a worker that are always there: standard streams, logs, signals, channel, the
  * backend's own, and some to spare for what libraries open. */
@@ -66,7 +66,7 @@ struct child {
 	int channel;   /* our end */
 	unsigned page; /* of metrics */
 	bool ready;
-	unsigned questions; /* that it has not answered */
+	unsigned questions; /* sent since the last answer */
 };
 
 /* One of the workers that the configuration asks for. */
@@ -75,8 +75,8 @@ struct slot {
 	struct child retiring; /* its predecessor, as long as that has requests to finish */
 	bool retire_asked;     /* `serving` retires once there is room in `retiring` */
 	struct restart restart;
-	uint64_t due_ns;      /* when to start the next worker; UINT64_MAX: not at all */
-	uint64_t kill_due_ns; /* when `retiring` is killed; UINT64_MAX: not at all */
+	uint64_t due_ns;      /* when to start the next worker; UINT64_MAX: never */
+	uint64_t kill_due_ns; /* when `retiring` is killed; UINT64_MAX: never */
 };
 
 struct supervisor {
@@ -84,11 +84,10 @@ struct supervisor {
 	enum supervisor_state state;
 	struct slot *slots;
 	int signals;
-	int worker_channel; /* in a worker: its end of the channel */
-	int report;         /* to the foreground process of a daemon, or -1 */
-	uint64_t
-		question_due_ns; /* when to ask the workers for an answer; UINT64_MAX: not at all */
-	uint64_t kill_due_ns;    /* when all workers are killed; UINT64_MAX: not at all */
+	int worker_channel;       /* in a worker: its end of the channel */
+	int report;               /* to the foreground process of a daemon, or -1 */
+	uint64_t question_due_ns; /* when to ask the workers for an answer; UINT64_MAX: never */
+	uint64_t kill_due_ns;     /* when all workers are killed; UINT64_MAX: never */
 	int exit_code;
 };
 
@@ -100,7 +99,7 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
-/* --- what comes before the first worker ---------------------------------------------------- */
+/* --- before the first worker --------------------------------------------------------------- */
 
 static unsigned count_workers(const struct section *settings, bool single_process)
 {
@@ -210,8 +209,8 @@ static void server_close(struct server *server)
 	logs_close(&server->logs);
 }
 
-/* The signals that the supervisor or a worker handles; workers inherit the mask.  What SIGPIPE and
- * SIGXFSZ (ulimit -f) tell, the send or write tells by its error. */
+/* Blocks the signals that the supervisor and its workers read from a signalfd; workers inherit the
+ * mask. SIGPIPE and SIGXFSZ (ulimit -f) are ignored: the send or write reports the error. */
 static void block_signals(sigset_t *signals)
 {
 	static const int HANDLED[] = { SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2,
@@ -441,7 +440,7 @@ static void log_death(unsigned number, pid_t pid, int status, const char *conseq
 		TEXT_ARGUMENTS(buffer_text(&end)), consequence);
 }
 
-/* The dead worker's connections are gone; its page must not go on to claim them. */
+/* Removes the connections of the dead worker from its page: they are closed. */
 static void correct_page(struct metrics *page)
 {
 	for (size_t i = METRICS_COUNTER_COUNT; i < METRICS_COUNT; i++)
@@ -621,10 +620,10 @@ static void handle_signal(struct supervisor *supervisor, int number)
 		stop(supervisor);
 		return;
 	case SIGCHLD:
-		return; /* reap() asks anyway, since signals may merge */
+		return; /* reap() runs after every wait, since signals may merge */
 	default:
-		log_warning("signal %d (%s) has no meaning in this version; restart to apply a "
-			    "changed configuration",
+		log_warning("ignored signal %d (%s); restart the server to apply a changed "
+			    "configuration",
 			number, strsignal(number));
 	}
 }
@@ -639,7 +638,7 @@ static void handle_signals(struct supervisor *supervisor)
 		handle_signal(supervisor, (int)information.ssi_signo);
 }
 
-/* Every worker serves: from here on the error log is the place for messages. */
+/* Every worker serves: from now on messages go to the error log. */
 static void begin_serving(struct supervisor *supervisor)
 {
 	supervisor->state = SERVING;
@@ -728,7 +727,7 @@ static void await_events(const struct supervisor *supervisor, struct pollfd *eve
 			.events = POLLIN };
 	}
 	if (poll(events, count + 1, wait_ms(supervisor)) < 0 && errno != EINTR)
-		log_error("the supervisor cannot wait: %s", strerror(errno));
+		log_error("cannot wait for events: %s", strerror(errno));
 }
 
 static void supervise(struct supervisor *supervisor, struct pollfd *events)

@@ -1,4 +1,4 @@
-/* The process that the user starts: it owns the listening sockets and the workers. */
+/* The process that the user starts.  It owns the listening sockets and the workers. */
 #ifndef RINGLET_SERVER_SUPERVISOR_H
 #define RINGLET_SERVER_SUPERVISOR_H
 
@@ -11,8 +11,8 @@ struct supervisor_options {
 	bool daemon;         /* -d */
 };
 
-/* Runs the server until it is told to end.  Returns the exit code: 0, or 1 for a failure that was
- * said on stderr. */
+/* Runs the server until a signal ends it.  Returns the exit code: 0, or 1 after a message on
+ * stderr. */
 int supervisor_run(
 	const struct configuration *configuration, const struct supervisor_options *options);
 

@@ -1,12 +1,12 @@
-/* A worker's life: SERVING → DRAINING → STOPPING, each of which may be skipped, and out.
+/* The states of a worker: SERVING → DRAINING → STOPPING; DRAINING and STOPPING may be skipped.
  *
  * Draining depends on the order.  After ORDER_RETIRE a successor accepts from the same sockets, so
- * the worker leaves the queue alone.  After ORDER_END nobody accepts any more: the kernel refuses
- * new clients, and the queue is served.
+ * the worker leaves the queue alone.  After ORDER_END no process accepts any more: the kernel
+ * refuses new clients, and the worker serves the queue.
  *
- * The worker owns everything it opened and closes it in the reverse order when the loop has ended.
- * What does not end in time (a read from a dead network disk) is left to the kernel: the process
- * then exits without freeing, since memory that an op works on must not be given back. */
+ * When the loop has ended, the worker closes what it opened, in reverse order.  An op that does not
+ * end in time (a read from a dead network disk) still uses its memory: then the process exits
+ * without freeing. */
 #include "server/worker.h"
 
 #include <assert.h>
@@ -33,10 +33,10 @@
 #define MILLISECOND_NS UINT64_C(1000000)
 #define SECOND_NS      (1000 * MILLISECOND_NS)
 
-/* How long a worker that was told to stop waits for its last ops. */
+/* How long a stopping worker waits for its last ops. */
 #define STOP_NS (1 * SECOND_NS)
 
-/* How long a draining worker still accepts clients whose connecting had begun: a round trip. */
+/* How long a draining worker accepts clients whose handshake had begun: a round trip. */
 #define REFUSAL_NS (200 * MILLISECOND_NS)
 
 enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
@@ -157,7 +157,7 @@ static void on_stopped(struct proactor *proactor, struct op *op)
 
 	if (op->result == -ECANCELED)
 		return;
-	log_warning("%zu connections did not close in time", connection_count(worker));
+	log_warning("%zu connections did not close in time; exiting", connection_count(worker));
 	proactor_stop(proactor);
 }
 
@@ -197,8 +197,8 @@ static void on_ordered(struct proactor *proactor, struct op *op)
 	proactor_poll(proactor, op, worker->channel, POLLIN);
 }
 
-/* A service manager and a terminal signal every process of the group: what a signal to a worker
- * means, only the supervisor knows. */
+/* A service manager or a terminal signals every process of the group.  Only the supervisor can tell
+ * whether the server ends or one worker. */
 static void handle_signal(struct worker *worker, int number)
 {
 	switch (number) {
@@ -214,8 +214,7 @@ static void handle_signal(struct worker *worker, int number)
 		return;
 	default:
 		if (worker->channel < 0)
-			log_warning("signal %d (%s) has no meaning in this version", number,
-				strsignal(number));
+			log_warning("ignored signal %d (%s)", number, strsignal(number));
 	}
 }
 
@@ -361,7 +360,7 @@ static int add_location(struct worker *worker, struct site *site, const struct s
 	location->endpoint_number = endpoint_number(endpoint);
 	r = access_new(&location->access, section, endpoint->local);
 	if (r < 0)
-		return fail(r, "cannot guard location \"%s\"", section->title);
+		return fail(r, "cannot set allow and deny of location \"%s\"", section->title);
 	if (section_yes(section, "compress"))
 		r = compression_new(&location->compression, section, &gzip_coder);
 	if (r < 0)
@@ -408,7 +407,7 @@ static int open_router(struct worker *worker)
 	int r = proxies_new(&worker->router.proxies, worker->settings);
 
 	if (r < 0)
-		return fail(r, "cannot keep trusted_proxies");
+		return fail(r, "cannot set trusted_proxies");
 	for (size_t i = 0; r == 0 && (site = section_child(worker->settings, "site", i)); i++)
 		r = add_site(worker, site);
 	return r;
@@ -495,7 +494,7 @@ static int worker_open(struct worker *worker, const struct worker_options *optio
 
 /* --- closing ------------------------------------------------------------------------------ */
 
-/* Turns until no op is active or the time is over. */
+/* Runs the loop until no op is active, or for `patience_ns`. */
 static void settle(struct worker *worker, uint64_t patience_ns)
 {
 	uint64_t end_ns = proactor_now_ns(worker->proactor) + patience_ns;
@@ -575,8 +574,8 @@ static void worker_init(
 	log_set_speaker(options->channel < 0 ? NULL : speaker);
 }
 
-/* The first turn has submitted the accept ops: only then is the worker ready.  Until here messages
- * went where the supervisor's go. */
+/* The worker is ready once the first turn has submitted the accept ops.  Until then, messages go
+ * where those of the supervisor go. */
 static int serve(struct worker *worker, const struct worker_options *options)
 {
 	int r;
@@ -590,7 +589,7 @@ static int serve(struct worker *worker, const struct worker_options *options)
 		log_set_sink(write_error_line, &worker->error_log);
 		r = proactor_run(worker->proactor);
 	}
-	return r < 0 ? fail(r, "the loop cannot go on") : 0;
+	return r < 0 ? fail(r, "event loop failed") : 0;
 }
 
 int worker_run(struct server *server, const struct worker_options *options)

@@ -1,4 +1,4 @@
-/* A worker: one loop thread with one proactor, its connections, its logs. */
+/* A worker: one thread with a proactor, its connections and its logs. */
 #ifndef RINGLET_SERVER_WORKER_H
 #define RINGLET_SERVER_WORKER_H
 

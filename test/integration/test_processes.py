@@ -382,7 +382,7 @@ class End(unittest.TestCase):
         for arguments in ((), ("--single-process",)):
             with self.subTest(arguments), Server(arguments=arguments) as server:
                 server.send_signal(signal.SIGHUP)
-                server.await_stderr(r"warning .*signal 1 \(Hangup\) has no meaning in this version")
+                server.await_stderr(r"warning .*ignored signal 1 \(Hangup\)")
                 self.assertEqual(server.get("/ping").body, b"pong")
 
 
@@ -641,7 +641,7 @@ class Descriptors(unittest.TestCase):
                     self.assertEqual(client.response().body, b"hello")
                     client.close()
             wait_until(lambda: self.socket_count(server) == before)
-            self.assertNotIn("accepting pauses", server.stderr)
+            self.assertNotIn("accepting paused", server.stderr)
 
     def socket_count(self, server):
         return sum(name.startswith("socket:")
