@@ -1,8 +1,8 @@
-/* Addresses as text and back.
+/* Parsing and formatting addresses.
  *
- * Hosts are numeric: a name that needs a resolver would block the start and could mean another
- * address tomorrow.  The same text goes in (configuration, messages) and out (logs, the ready
- * line), so that what a log shows can be pasted into a configuration. */
+ * Hosts are numeric: resolving a name would block the start, and the result could change.  Logs and
+ * the ready line use the form of the configuration, so that an address can be copied from one to
+ * the other. */
 #include "net/address.h"
 
 #include <arpa/inet.h>

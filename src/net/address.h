@@ -1,4 +1,4 @@
-/* The address of a listener, as it is written in the configuration and as the kernel wants it. */
+/* The address of a listener, as the configuration writes it and as the kernel takes it. */
 #ifndef RINGLET_NET_ADDRESS_H
 #define RINGLET_NET_ADDRESS_H
 
@@ -15,19 +15,18 @@ struct address {
 	char name[ADDRESS_NAME_LENGTH_MAX]; /* as written: "127.0.0.1:8080", "unix:/run/x" */
 };
 
-/* "127.0.0.1:8080", "[::1]:8080", ":8080" or "*:8080" (as "[::]:8080", which is dual) or
- * "unix:path"; numeric hosts only.  0, or -EINVAL with *expected
- * set to what would have been right. */
+/* "127.0.0.1:8080", "[::1]:8080", ":8080" or "*:8080" (the same as "[::]:8080", which is dual) or
+ * "unix:path"; hosts are numeric.  0, or -EINVAL with *expected set to what would be right. */
 int address_parse(struct address *address, struct text name, const char **expected);
 
-/* The same, or "localhost:8080", which is both loopback addresses: how many there are (at most
- * ADDRESSES_MAX), or -EINVAL. */
+/* Like address_parse(), but "localhost:8080" gives both loopback addresses.  Returns the number of
+ * addresses (at most ADDRESSES_MAX), or -EINVAL. */
 int address_parse_all(struct address *addresses, struct text name, const char **expected);
 
-/* Can only one of the two be listened on?  With port 0 each gets a port of its own. */
+/* Whether only one of the two can be bound.  Addresses with port 0 never overlap. */
 bool address_overlaps(const struct address *a, const struct address *b);
 
-/* host:port as address_parse() reads it. */
+/* Appends host:port in the form that address_parse() reads. */
 void address_append(struct buffer *buffer, const struct sockaddr_storage *storage);
 
 /* The port in host order; 0 for an AF_UNIX address. */

@@ -1,7 +1,7 @@
-/* Making listening sockets: the half of listener.h that the supervisor uses, before any loop is.
+/* Making listening sockets: the part of listener.h that the supervisor uses, which has no loop.
  *
- * An internet address is checked by binding it, an AF_UNIX path by connecting to it, because its
- * file outlives the server that made it. */
+ * An internet address is checked by binding it.  An AF_UNIX path is checked by connecting to it,
+ * because its file outlives the server that made it. */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static int set_options(int fd, const struct address *address, bool reuse_port)
 	if (r == 0 && family == AF_INET6)
 		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->dual);
 	if (r == 0)
-		r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by what is accepted */
+		r = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
 	return r;
 }
 
@@ -56,8 +56,7 @@ static int bind_socket(const struct address *address, bool reuse_port)
 	return take_fd(&fd);
 }
 
-/* A path can be bound when it does not exist, or is the socket of a server that is gone: nobody
- * answers there. */
+/* A path is free if it does not exist, or is a socket on which no process listens. */
 static int check_unix(const struct address *address)
 {
 	const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
@@ -73,7 +72,7 @@ static int check_unix(const struct address *address)
 		return fd;
 	if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0)
 		return -EADDRINUSE;
-	/* A full backlog (EAGAIN) belongs to somebody, too. */
+	/* EAGAIN: a process listens, and its backlog is full. */
 	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
 }
 
@@ -117,8 +116,8 @@ int listener_bind(const struct address *address, bool reuse_port, int backlog)
 	return take_fd(&fd);
 }
 
-/* A classic BPF program over the segment, its TCP header first (RFC 9293 §3.1): one that has SYN
- * and not ACK among its flags, in byte 13, is dropped. */
+/* A classic BPF program on the TCP header (RFC 9293 §3.1): drops segments whose flags, in byte 13,
+ * contain SYN but not ACK. */
 void listener_refuse(int fd)
 {
 	enum { FLAGS_OFFSET = 13, SYN = 0x02, ACK = 0x10 };
@@ -134,6 +133,6 @@ void listener_refuse(int fd)
 		.filter = instructions,
 	};
 
-	/* Where it is not to be had, as on an AF_UNIX socket, the gap is merely not closed. */
+	/* AF_UNIX sockets have no such filter: a late client may be reset there. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

@@ -78,7 +78,8 @@ static void try_listen(const struct section *listen)
 				"listen \"%s\": %s, expected an address of this machine that may "
 				"be listened on",
 				listen->title,
-				r == -EEXIST ? "the file exists and is no socket" : strerror(-r));
+				r == -EEXIST ? "the file exists and is not a socket"
+					     : strerror(-r));
 	}
 }
 

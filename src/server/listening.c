@@ -1,8 +1,8 @@
-/* Opening the listening sockets: check that the address is free, let the first socket choose the
- * port, bind the others beside it.
+/* Opening the listening sockets of an address: check that it is free, bind the first socket, which
+ * chooses the port, then bind the others to the same port.
  *
- * The check comes first and without SO_REUSEPORT, because with it two servers would share a port
- * and each lose half of its clients. */
+ * The check binds without SO_REUSEPORT.  With it, a second server could bind the same port, and the
+ * kernel would divide the clients between both. */
 #include "server/listening.h"
 
 #include <errno.h>
@@ -33,14 +33,15 @@ static bool is_unix(const struct address *address)
 static void say_cannot_listen(const struct address *address, int error)
 {
 	if (error == -EADDRINUSE && is_unix(address))
-		fprintf(stderr, "cannot listen on %s: address in use (ss -lxp shows who)\n",
+		fprintf(stderr, "cannot listen on %s: address in use (ss -lxp names the process)\n",
 			address->name);
 	else if (error == -EADDRINUSE)
 		fprintf(stderr,
-			"cannot listen on %s: address in use (try -p PORT; ss -ltnp shows who)\n",
+			"cannot listen on %s: address in use (try -p PORT; ss -ltnp names the "
+			"process)\n",
 			address->name);
 	else if (error == -EEXIST)
-		fprintf(stderr, "cannot listen on %s: the file exists and is no socket\n",
+		fprintf(stderr, "cannot listen on %s: the file exists and is not a socket\n",
 			address->name);
 	else if (error == -EACCES && !is_unix(address) &&
 		 address_port(&address->storage) <= PORT_PRIVILEGED_MAX)
@@ -72,8 +73,8 @@ static int bind_slot(struct listening_socket *socket, unsigned slot)
 	return 0;
 }
 
-/* The kernel may hold the sockets of a server that was killed until it has ended its rings and
- * workers. */
+/* Retries, because the kernel may keep the sockets of a killed server open until it has torn down
+ * its rings and workers. */
 static int check_address(const struct address *address, int checks_max)
 {
 	int r = listener_check(address);
@@ -99,8 +100,8 @@ static int bind_first(struct listening_socket *socket, int checks_max)
 	return 0;
 }
 
-/* "127.0.0.1:0" and "[::1]:0" shall be one URL, if the port that the first was given is free on the
- * second, too. */
+/* For "127.0.0.1:0" and "[::1]:0" tries the port that the kernel chose for the first address, so
+ * that one URL serves both. */
 static int bind_first_near(struct listening_socket *socket, unsigned port_chosen)
 {
 	if (!is_unix(&socket->address) && address_port(&socket->address.storage) == 0 &&
@@ -159,7 +160,7 @@ static void free_socket(struct listening_socket *socket, unsigned slot_count)
 	*socket = (struct listening_socket){ .fds = NULL };
 }
 
-/* Without IPv6 the dual address is that of IPv4 alone. */
+/* Without IPv6, a dual address becomes 0.0.0.0. */
 static int open_as_ipv4(struct listening_socket *socket, unsigned slot_count, unsigned port_chosen)
 {
 	struct address *address = &socket->address;
@@ -172,7 +173,7 @@ static int open_as_ipv4(struct listening_socket *socket, unsigned slot_count, un
 	return open_socket(socket, slot_count, port_chosen);
 }
 
-/* 0, also when only IPv6 is missing: then *missing names the address and nothing was opened. */
+/* 0, also if the machine has no IPv6: then *missing is the address, and no socket was opened. */
 static int open_next(struct listening *listening, const struct address *address,
 	unsigned *port_chosen, struct address *missing)
 {
@@ -245,11 +246,6 @@ static int *slot_fd(const struct listening_socket *socket, unsigned slot)
 	return &socket->fds[is_unix(&socket->address) ? 0 : slot];
 }
 
-int listening_fd(const struct listening_socket *socket, unsigned slot)
-{
-	return *slot_fd(socket, slot);
-}
-
 int listening_take_fd(struct listening_socket *socket, unsigned slot)
 {
 	int *fd = slot_fd(socket, slot);
@@ -271,7 +267,7 @@ void listening_keep_slot(struct listening *listening, unsigned slot)
 	}
 }
 
-/* Only of sockets that this process opened itself: a path where opening failed is another's. */
+/* Only if this process made the file: otherwise it may belong to another server. */
 static void remove_path(struct listening_socket *socket)
 {
 	if (socket->owns_path)
@@ -323,7 +319,7 @@ static void append_url(struct buffer *buffer, const struct address *address)
 	buffer_append_byte(buffer, '/');
 }
 
-/* Is the word that begins at `start` among those before it? */
+/* Whether the word that begins at `start` also occurs before it. */
 static bool is_repeated(const struct buffer *buffer, size_t start)
 {
 	struct text word = text_from(buffer_text(buffer), start);

@@ -26,14 +26,11 @@ struct listening {
 int listening_open(
 	struct listening *listening, const struct section *configuration, unsigned slot_count);
 
-/* Was the address refused because this machine has no IPv6?  (It refuses ::1, too.)  The others are
- * served all the same. */
+/* Whether `error` of binding the address means that this machine has no IPv6.  The server listens
+ * on the other addresses then. */
 bool listening_lacks_ipv6(const struct address *address, int error);
 
-/* The descriptor that the worker in `slot` accepts from; -1 once closed. */
-int listening_fd(const struct listening_socket *socket, unsigned slot);
-
-/* Like listening_fd(); from now on the caller closes the descriptor. */
+/* The descriptor that the worker in `slot` accepts from.  The caller closes it. */
 int listening_take_fd(struct listening_socket *socket, unsigned slot);
 
 /* In a worker: closes the sockets of other slots. */

@@ -81,7 +81,7 @@ class Start(unittest.TestCase):
             second.start()
             self.assertEqual(second.await_exit(), 1)
             self.assertIn(f"cannot listen on 127.0.0.1:{first.port}: address in use "
-                          "(try -p PORT; ss -ltnp shows who)\n", second.stderr)
+                          "(try -p PORT; ss -ltnp names the process)\n", second.stderr)
             self.assertNotIn("ready:", second.stderr)
             second.abandon()
             self.assertEqual(first.get("/ping").body, b"pong")
