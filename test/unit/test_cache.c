@@ -67,6 +67,7 @@ static int set_up(void **state)
 		.directory_count_max = place_is_simulated(&place) ? 0 : 16,
 	};
 	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	site->tables[1] = static_endpoint.shared_settings;
 	add_root("www");
 	open_location();
 	return 0;
@@ -431,6 +432,7 @@ static void test_each_worker_of_a_process_has_its_own(void **state)
 	place_open(&place, backend, seed);
 	place_make_file(&place, "www/a.txt", text_literal("another"));
 	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	site->tables[1] = static_endpoint.shared_settings;
 	add_root("www");
 	assert_int_equal(static_endpoint.open(&location, site, place.proactor), 0);
 	assert_false(is_hit("/a.txt"));
@@ -661,6 +663,7 @@ static void test_directory_reached_in_two_ways_tells_both(void **state)
 	place_make_file(&place, "www/www/c.txt", text_literal("inner"));
 	warm("/www/c.txt");
 	site = section_new(NULL, NULL, static_endpoint.settings, NULL);
+	site->tables[1] = static_endpoint.shared_settings;
 	add_root("www/www");
 	assert_int_equal(static_endpoint.open(&location, site, place.proactor), 0);
 	warm("/c.txt");

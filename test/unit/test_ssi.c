@@ -52,6 +52,7 @@ static int set_up(void **state)
 	place_make_file(&place, "www/b.html", text_literal("[b]"));
 	place_make_file(&place, "outside.html", text_literal("outside"));
 	location = section_new(NULL, NULL, dynamic_endpoint.settings, NULL);
+	location->tables[1] = dynamic_endpoint.shared_settings;
 	add_value("root", place_path(&place, "www"));
 	add_value("filters", "ssi");
 	assert_int_equal(section_complete(location), 0);
