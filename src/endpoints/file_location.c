@@ -468,8 +468,8 @@ static void sibling_looked_up(struct lookup *lookup)
 static bool choose_sibling(struct file_request *request)
 {
 	const struct file_location *location = request->location;
-	int index = siblings_choose(
-		location->siblings, location->sibling_count, request->siblings_tried, &request->codings);
+	int index = siblings_choose(location->siblings, location->sibling_count,
+		request->siblings_tried, &request->codings);
 	const char *suffix;
 
 	if (index < 0 || request->exchange->cancelled)

@@ -6,8 +6,8 @@
  * at once, after the previous piece has been sent.  There is one read at a time, in the order of
  * the ranges, and no read crosses the end of a range.
  *
- * The content is returned once its last byte has been read, before that has been sent, so that files
- * which include one another do not all stay open.
+ * The content is returned once its last byte has been read, before that has been sent, so that
+ * files which include one another do not all stay open.
  *
  * The buffer is taken when a read starts and returned when it is empty, so that many readers share
  * few buffers.  The first produce() starts the first read; a response to HEAD needs no buffer.
@@ -38,18 +38,18 @@ struct reader {
 	struct body_source source;
 	struct op op; /* the read */
 	struct proactor *proactor;
-	uint64_t length;          /* of all ranges */
-	uint64_t produced_length; /* bytes produced so far */
+	uint64_t length;            /* of all ranges */
+	uint64_t produced_length;   /* bytes produced so far */
 	unsigned range_index;       /* of the range that is being read */
 	uint64_t range_read_length; /* bytes of that range so far */
 	uint64_t in_memory_length;  /* bytes of that range found in the page cache */
 	char *buffer;
-	struct stretch current; /* being produced; its last piece may not have been sent yet */
-	size_t position;        /* of the next piece */
-	struct stretch ahead;   /* read already, to be produced next */
-	size_t read_begin;      /* where in the buffer the read puts its bytes */
+	struct stretch current;  /* being produced; its last piece may not have been sent yet */
+	size_t position;         /* of the next piece */
+	struct stretch ahead;    /* read already, to be produced next */
+	size_t read_begin;       /* where in the buffer the read puts its bytes */
 	struct content *content; /* NULL: returned */
-	int error;    /* of a read; returned after the bytes that were read before it */
+	int error;               /* of a read; returned after the bytes that were read before it */
 	bool awaited; /* the last produce() returned BODY_LATER; ready() must be called */
 	bool released;
 	struct range_set set; /* last: only the ranges in use are written */

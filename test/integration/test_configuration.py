@@ -302,7 +302,8 @@ class Mistakes(Case):
         self.assert_line_refused(16, '  location "/" { endpoint = "ping" }', "given twice", "once")
 
     def test_a_repeated_listen(self):
-        self.assert_refused(SAMPLE + 'listen "127.0.0.1:8080" {}\n', 18, "127.0.0.1:8080", "conf:1,")
+        self.assert_refused(
+            SAMPLE + 'listen "127.0.0.1:8080" {}\n', 18, "127.0.0.1:8080", "conf:1,")
         self.assert_refused('listen "[::1]:80" {}\nlisten "[0::1]:80" {}\n'
                             'site "*" { root = ../www }', 2, "conf:1,")
 
@@ -451,8 +452,8 @@ class AllMistakes(Case):
     def test_a_list_where_none_may_stand_is_one_mistake(self):
         for value in ("{ 1 }", "{ 1", "{"):
             with self.subTest(value):
-                self.assertEqual(
-                    len(self.complaints(SAMPLE.replace("workers     = 0", f"workers = {value}"))), 1)
+                wrong = SAMPLE.replace("workers     = 0", f"workers = {value}")
+                self.assertEqual(len(self.complaints(wrong)), 1)
 
     def test_twenty_are_shown(self):
         complaints = self.complaints("wrong = 1\n" * 50 + SAMPLE)
@@ -613,7 +614,7 @@ class Rehearsal(Case):
                 ('pid_file = "/proc/pid"', "/proc/pid"),
                 ('listen "192.0.2.1:80"', "Cannot assign"),
                 ('listen "unix:none/socket"', "No such file"),
-                ('listen "unix:ringlet.conf"', "no socket"),
+                ('listen "unix:ringlet.conf"', "not a socket"),
                 ('site "a.b" { location "/s" { endpoint = store directory = "/proc/x" } }',
                  "workers may write")):
             with self.subTest(setting):
