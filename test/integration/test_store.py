@@ -336,6 +336,21 @@ class Killed(Case):
                 self.assert_next_write_works(server)
         return places, met
 
+    def assert_met(self, met, expected, walk_again):
+        """Each of the states, in order, and no other.  A ring is also entered for what else happens
+        in the worker, so that boundaries of two walks are not the same ones, and a walk may step
+        over a state: there walks are repeated until each was met, at most five times."""
+        if harness.BACKEND != "io_uring":
+            self.assertEqual(met, expected)
+            return
+        seen = set(met)
+        for _ in range(4):
+            self.assertLessEqual(seen, set(expected))
+            if seen == set(expected):
+                break
+            seen |= set(walk_again()[1])
+        self.assertEqual(seen, set(expected))
+
     def assert_died_around(self, places, *calls):
         """Each call of the sequence; a ring tells of none of them, only of being entered."""
         if harness.BACKEND == "io_uring":
@@ -346,22 +361,31 @@ class Killed(Case):
             self.assertEqual(places, expected)
 
     def test_first_value_killed_anywhere(self):
-        places, met = self.kill_anywhere("PUT", None, self.new, 201)
-        self.assertEqual(met, [("none", ""), ("none", "empty"), ("none", "part"),
-                               ("none", "whole"), ("new", "")])
+        def walk():
+            return self.kill_anywhere("PUT", None, self.new, 201)
+
+        places, met = walk()
+        self.assert_met(met, [("none", ""), ("none", "empty"), ("none", "part"),
+                               ("none", "whole"), ("new", "")], walk)
         self.assert_died_around(places, "openat2", "pwrite64", "pwrite64", "fsync", "close",
                                 "renameat2", "fsync", "sendto")
 
     def test_next_value_killed_anywhere(self):
-        places, met = self.kill_anywhere("POST", b"old", self.new, 204)
-        self.assertEqual(met, [("old", ""), ("old", "empty"), ("old", "part"), ("old", "whole"),
-                               ("new", "")])
+        def walk():
+            return self.kill_anywhere("POST", b"old", self.new, 204)
+
+        places, met = walk()
+        self.assert_met(met, [("old", ""), ("old", "empty"), ("old", "part"), ("old", "whole"),
+                               ("new", "")], walk)
         self.assert_died_around(places, "openat2", "pwrite64", "pwrite64", "fsync", "close",
                                 "renameat2", "renameat", "fsync", "sendto")
 
     def test_removal_killed_anywhere(self):
-        places, met = self.kill_anywhere("DELETE", b"old", None, 204)
-        self.assertEqual(met, [("old", ""), ("none", "")])
+        def walk():
+            return self.kill_anywhere("DELETE", b"old", None, 204)
+
+        places, met = walk()
+        self.assert_met(met, [("old", ""), ("none", "")], walk)
         self.assert_died_around(places, "unlinkat", "fsync", "sendto")
 
 
