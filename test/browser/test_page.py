@@ -1,7 +1,7 @@
-"""The front page in a real browser: what a visitor sees of a server at work, and when it is gone.
+"""The front page in a real browser: what a visitor sees of a running server, and when it is gone.
 
-The sample configuration serves www/, each case with a daemon of its own; one browser, headless, is
-there for all of them.  What it showed is kept as pictures where RINGLET_BROWSER_PICTURES says."""
+Each case has a daemon of its own, which serves www/ by the sample configuration. One headless
+browser serves all cases. Screenshots are stored in the directory RINGLET_BROWSER_PICTURES."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ SAMPLE = (harness.TREE / "docs" / "ringlet.conf").read_text()
 
 ENTER, TAB, SPACE = "\ue007", "\ue004", " "
 
-# An address that no other test has, so that a port stays free while the server is away.
+# An address that no other test uses, so that the port stays free while the server is away.
 OWN_ADDRESS = f"127.{os.getpid() >> 16 & 127}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
 
 
@@ -32,7 +32,8 @@ def condition_is(name):
 
 
 def number(selector):
-    """In the page: what is written there as a number, without its unit; NaN when there is none."""
+    """An expression for the page: the number in this element, without its unit; NaN if there is
+    none."""
     text = f"document.querySelector('{selector}')?.textContent"
     return f"parseFloat(({text} ?? '').replace(/,/g, ''))"
 
@@ -43,7 +44,7 @@ OPEN_CONNECTIONS = number('[data-value="open"]')
 
 
 def form_of(trial):
-    """The form in which a button asks for that."""
+    """The form that contains the button of this trial."""
     return f'form:has(button[value="{trial}"])'
 
 
@@ -67,14 +68,14 @@ class ThePage(unittest.TestCase):
         self.store = tempfile.mkdtemp(prefix="ringlet-store-")
         self.addCleanup(shutil.rmtree, self.store, ignore_errors=True)
         os.chmod(self.store, 0o777)
-        self.expected_failures = []  # patterns of what the console may say of refused requests
+        self.expected_failures = []  # patterns of what the console may say
         self.browser.open("about:blank")
         self.browser.take_log()
         self.browser.prefer(color_scheme="light")
         self.browser.resize(1280, 900)
 
     def leave(self):
-        """The console was silent, but for requests that the case itself let fail."""
+        """The console must have no messages except for requests that the case lets fail."""
         self.browser.open("about:blank")
         for entry in self.browser.take_log():
             is_expected = entry["source"] == "network" and any(
@@ -84,7 +85,7 @@ class ThePage(unittest.TestCase):
     # The server and its visitors
 
     def configuration(self, listen="127.0.0.1:0", without=()):
-        """The sample, on that address; `without` are endpoints that it then does not have."""
+        """The sample configuration with this address, and without the endpoints in `without`."""
         lines = [line for line in SAMPLE.splitlines() if not line.startswith("listen ")
                  and not any(f'endpoint = "{name}"' in line for name in without)]
         text = "\n".join([f'listen "{listen}" {{}}', *lines, ""])
@@ -100,7 +101,7 @@ class ThePage(unittest.TestCase):
 
     @contextlib.contextmanager
     def visited(self, condition="live", **options):
-        """A server and its page, which is left before the server ends."""
+        """A server and its page; the browser leaves the page before the server ends."""
         with self.serving(**options) as server:
             self.browser.open(server.url)
             self.browser.await_true(condition_is(condition))
@@ -128,8 +129,8 @@ class ThePage(unittest.TestCase):
             thread.join()
 
     def ask(self, trial):
-        """Presses the button and returns what is then shown: no answer of before.  A press that
-        went beside it, for the page had just moved, is repeated."""
+        """Presses the button and returns the new answer. Presses again if the page had just
+        moved."""
         result = f"document.querySelector('{form_of(trial)} .result')"
         self.browser.evaluate(f"{result}.replaceChildren()")
 
@@ -292,7 +293,7 @@ class ThePage(unittest.TestCase):
             self.assertEqual(nameless, [])
 
     def test_every_page_and_drawing_keeps_to_the_policy(self):
-        """Content-Security-Policy of the sample: what breaks it is said on the console"""
+        """The Content-Security-Policy of the sample: the console reports violations"""
         self.expected_failures = [r"/favicon\.ico .* 404"]  # a drawing names no icon
         with self.serving() as server:
             files = [file for file in sorted(WWW.rglob("*")) if file.suffix in (".html", ".svg")]

@@ -28,15 +28,15 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
 import harness  # noqa: E402
 
-# A browser starts slowly where everything else is at work as well.
+# A browser starts slowly on a busy machine.
 SECONDS = 3 * harness.SECONDS
 
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a reference to one
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element reference in WebDriver
 
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--window-size=1280,900", "--force-color-profile=srgb", "--lang=en",
-    # Nothing from elsewhere, and nothing told to anybody.
+    # No requests to other hosts, and no reports.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*", "--disable-quic", "--no-first-run",
     "--no-pings", "--no-default-browser-check", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-default-apps",
@@ -68,11 +68,11 @@ def missing_programs():
 
 
 class WebDriverError(AssertionError):
-    """The browser could not do as it was told."""
+    """The browser could not execute a command."""
 
 
 def processes_of_session(session):
-    """Living processes, by the session that their ancestor opened with setsid()."""
+    """The living processes of a session that an ancestor opened with setsid()."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -195,11 +195,11 @@ class Browser:
         self._call("POST", "/url", {"url": url})
 
     def evaluate(self, expression):
-        """The value of an expression of JavaScript, in the page."""
+        """The value of a JavaScript expression in the page."""
         return self._call("POST", "/execute/sync", {"script": f"return {expression}", "args": []})
 
     def text(self, selector):
-        """What is written in the first element that matches, shown or not; None without one."""
+        """The text of the first matching element, visible or not; None if there is none."""
         return self.evaluate(f"document.querySelector({json.dumps(selector)})?.textContent")
 
     def await_true(self, expression, what=None):
@@ -216,8 +216,8 @@ class Browser:
         return "/element/" + reference[ELEMENT]
 
     def click(self, selector):
-        """As a mouse does it: the element must be seen and not be covered.  It may have moved
-        between looking and pressing, on a page that changes each second; then, once more."""
+        """Like a mouse: the element must be visible and not covered. It may have moved between
+        looking and pressing, because the page changes every second; then this tries again."""
         def is_pressed():
             try:
                 self._call("POST", self._find(selector) + "/click")
@@ -230,21 +230,21 @@ class Browser:
         harness.wait_until(is_pressed, SECONDS, f"{selector}, not covered")
 
     def type(self, selector, text):
-        """Replaces what is in a field, key by key; U+E007 is Enter."""
+        """Replaces the content of a field, key by key; U+E007 is Enter."""
         element = self._find(selector)
         self._call("POST", element + "/clear")
         self._call("POST", element + "/value", {"text": text})
 
     def press(self, key):
-        """One key, wherever the focus is."""
+        """Presses one key, wherever the focus is."""
         self._call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
             {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}]})
 
     def take_log(self):
-        """What the console shows since the last call: level, source and message of each."""
+        """The console messages since the last call: level, source and message of each."""
         return self._call("POST", "/se/log", {"type": "browser"})
 
-    # What the reader prefers, and what it looks like
+    # The visitor's preferences, and screenshots
 
     def prefer(self, **features):
         """prefer(color_scheme="dark", reduced_motion="reduce")"""

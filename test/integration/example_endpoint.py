@@ -1,4 +1,5 @@
-"""Takes the example endpoint out of docs/endpoints.md and registers it, as its reader would.
+"""Extracts the example endpoint from docs/endpoints.md and registers it, as a reader of the
+document would.
 
     example_endpoint.py endpoints.md registry.c hello.c registry_with_hello.c
 
@@ -10,12 +11,12 @@ import sys
 
 
 def example(document):
-    """The last block of C."""
+    """The last C block of the document."""
     return re.findall(r"(?ms)^```c\n(.*?)^```$", document)[-1]
 
 
 def registered(registry):
-    """The list of endpoints with one more at its end, and its declaration."""
+    """Adds one endpoint to the end of the list, and its declaration."""
     registry, count = re.subn(r"(?m)^\tNULL,$", "\t&hello_endpoint,\n\tNULL,", registry)
     if count != 1:
         raise ValueError("the registry has no end")

@@ -1,4 +1,4 @@
-"""What the integration tests stand on: the real daemon, and a client that sees every byte.
+"""The base of the integration tests: the real daemon, and a client that sees every byte.
 
 A `Server` writes a configuration into a temporary directory, starts the binary, waits for its
 `ready:` line and, at the end, stops it and insists that it ended well: exit code 0, nothing from a
@@ -50,7 +50,7 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
-# Sanitizers and valgrind slow the daemon down; a deadline is there to catch a hang, not to measure.
+# Sanitizers and valgrind slow the daemon down. A deadline only catches a hang; it measures nothing.
 SECONDS = 20.0 * float(os.environ.get("RINGLET_TEST_PATIENCE", "1"))
 
 SIGNS_OF_A_BUG = re.compile(
@@ -78,13 +78,14 @@ def wait_until(predicate, seconds=SECONDS, what=None):
 
 
 def is_sanitized(binary=BINARY):
-    """Whether the binary was built with the address sanitizer, so that memory says nothing."""
+    """Whether the binary was built with the address sanitizer; then its memory figures mean
+    nothing."""
     with open(binary, "rb") as file:
         return b"__asan_init" in file.read()
 
 
 def process_is_alive(pid):
-    """False also for a zombie, which has ended and merely was not waited for."""
+    """False also for a zombie: it has ended, but its parent has not waited for it."""
     try:
         return _stat_fields(pid)[0] not in ("Z", "X")
     except (FileNotFoundError, ProcessLookupError):
@@ -117,7 +118,7 @@ def descriptor_count(pid):
 
 
 def descriptors(pid):
-    """What each descriptor is, for the message of a test that found too many."""
+    """The target of each descriptor, for the message of a test that found too many."""
     found = {}
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -128,12 +129,12 @@ def descriptors(pid):
 
 
 def kept_files(pid, root):
-    """What a cache may keep open: each file below the root, once."""
+    """The files below the root that are open, each once; the cache may keep them open."""
     return {target for target in descriptors(pid).values() if target.startswith(f"{root}/")}
 
 
 def pooled_pipes(pid):
-    """Descriptors of pipes of which the process itself holds both ends."""
+    """The descriptors of pipes that have both ends in the process."""
     pipes = {}
     for number, target in descriptors(pid).items():
         if target.startswith("pipe:"):
@@ -150,12 +151,12 @@ def _status_bytes(pid, key):
 
 
 def resident_bytes(pid):
-    """VmRSS: all that stands in memory, the binary's own pages included."""
+    """VmRSS: all pages in memory, including those of the binary."""
     return _status_bytes(pid, "VmRSS")
 
 
 def anonymous_bytes(pid):
-    """RssAnon: heap and stacks, what a leak would grow."""
+    """RssAnon: heap and stacks. A leak makes it grow."""
     return _status_bytes(pid, "RssAnon")
 
 
@@ -185,7 +186,7 @@ def thread_names(pid):
 
 
 def io_wq_thread_count(pid):
-    """Threads that the kernel started to carry blocking ring operations."""
+    """The threads that the kernel started for blocking ring operations."""
     return sum(name.startswith("iou-wrk") for name in thread_names(pid))
 
 
@@ -203,8 +204,8 @@ class _FilterProgram(ctypes.Structure):
 
 
 def forbid_system_call(number, error=errno.EPERM):
-    """A function for Server(before_exec=...): the call fails with `error`, as a container's
-    seccomp profile makes it."""
+    """A function for Server(before_exec=...): the system call fails with `error`, as in a container
+    with a seccomp profile."""
     load_number, jump_equal, give = 0x20, 0x15, 0x06
     program = b"".join(struct.pack("=HBBI", *instruction) for instruction in (
         (load_number, 0, 0, 0),
@@ -221,7 +222,7 @@ def forbid_system_call(number, error=errno.EPERM):
             if _libc.prctl(*arguments) != 0:
                 raise OSError(ctypes.get_errno(), "prctl")
 
-    set_filter.keeps = (memory, filter_program)  # referred to by address only
+    set_filter.keeps = (memory, filter_program)  # the filter refers to them by address only
     return set_filter
 
 
@@ -234,7 +235,8 @@ def limit_descriptors(soft, hard=None):
 
 
 def pattern_bytes(length, seed=0):
-    """Bytes in which no two places look alike, so that a swapped or repeated block is seen."""
+    """Bytes in which no two places are alike, so that a test notices a swapped or repeated
+    block."""
     block = hashlib.shake_256(str(seed).encode()).digest(min(length, MIB))
     return b"".join(block[:length - i] if i + MIB > length else
                     (i // MIB).to_bytes(8, "big") + block[8:]
@@ -295,7 +297,7 @@ class Comparison:
 
 
 class Response:
-    """What came over the wire.  `complete` is False when the connection ended before the body."""
+    """A response as it arrived. `complete` is False if the connection ended before the body did."""
 
     def __init__(self, version, status, reason, fields):
         self.version = version
@@ -311,7 +313,7 @@ class Response:
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
     def field(self, name):
-        """The only value of a field, or None; twice is a failure in itself."""
+        """The value of a field, or None. A field that came twice is an error."""
         values = self.all(name)
         if len(values) > 1:
             raise AssertionError(f"{name} came {len(values)} times: {values}")
@@ -323,7 +325,8 @@ class Response:
 
 
 class ConnectionEnded(AssertionError):
-    """The server closed or reset where bytes were due; `response` is what came of it, or None."""
+    """The server closed or reset the connection too early; `response` is the part that arrived, or
+    None."""
 
     def __init__(self, message, response=None, was_reset=False):
         super().__init__(message)
@@ -332,24 +335,24 @@ class ConnectionEnded(AssertionError):
 
 
 def tcp_sockets():
-    """The words of each line of proc_net_tcp: 1 is the local address, 2 the peer's, 3 the state,
-    4 what is not sent and not read, 9 the inode."""
+    """The words of each line of /proc/net/tcp: 1 is the local address, 2 the peer's, 3 the state, 4
+    the lengths of the send and receive queues, 9 the inode."""
     lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
     return [line.split() for line in lines]
 
 
 def segments_received(connection):
-    """By a TCP socket: tcpi_segs_in of struct tcp_info (linux/tcp.h)."""
+    """How many segments the socket received: tcpi_segs_in of struct tcp_info (linux/tcp.h)."""
     information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     return struct.unpack_from("I", information, 140)[0]
 
 
 class Client:
-    """One connection.  Every call ends within `seconds` of having been made, or fails."""
+    """One connection. Every call ends within `seconds` or fails."""
 
     def __init__(self, address, seconds=SECONDS, receive_buffer=None):
-        """`address`: (host, port), or the path of a UNIX socket.  A small `receive_buffer` makes a
-        client on which the server's sends fill up soon."""
+        """`address`: (host, port), or the path of a UNIX socket. With a small `receive_buffer`, the
+        server soon cannot send any more."""
         self.seconds = seconds
         self.kept = b""
         family = (socket.AF_UNIX if isinstance(address, str)
@@ -381,7 +384,7 @@ class Client:
         self.socket.close()
 
     def end_sending(self):
-        """Half-close: the request is all, the answer is still wanted."""
+        """Half-close: the client sends nothing more, but still wants the answer."""
         self.socket.shutdown(socket.SHUT_WR)
 
     # Sending
@@ -421,7 +424,7 @@ class Client:
     # Receiving
 
     def receive(self, length_max=256 * KIB, deadline=None):
-        """What is there, at least one byte; b"" when the server ended its direction."""
+        """The bytes that have arrived, at least one; b"" if the server has ended its direction."""
         if self.kept:
             data, self.kept = self.kept[:length_max], self.kept[length_max:]
             return data
@@ -534,14 +537,14 @@ class Client:
             self._pass_on(None, sink, deadline, response)
 
     def rest(self):
-        """All bytes until the server ends; also those kept."""
+        """All bytes until the server ends its direction, beginning with those that were kept."""
         parts, deadline = [], time.monotonic() + self.seconds
         while data := self.receive(deadline=deadline):
             parts.append(data)
         return b"".join(parts)
 
     def assert_closed(self):
-        """The server ended the connection (FIN or RST) and sent nothing more before."""
+        """The server must end the connection (FIN or RST) without sending anything before."""
         try:
             more = self.rest()
         except ConnectionResetError:
@@ -550,8 +553,8 @@ class Client:
             raise AssertionError(f"bytes before the end: {more[:200]!r}")
 
     def has_bytes_within(self, seconds):
-        """Whether anything arrives, the end included; for claims that nothing does, and for them
-        alone, since such a wait always costs its time."""
+        """Whether anything arrives, including the end. Use it only to show that nothing arrives:
+        such a wait always takes its full time."""
         if self.kept:
             return True
         self.socket.settimeout(seconds)
@@ -567,7 +570,7 @@ class Client:
 
 
 class _Output:
-    """Collects the lines of a pipe; a thread reads it, so that the daemon never waits for us."""
+    """Collects the lines of a pipe in a thread, so that the daemon never waits for the test."""
 
     def __init__(self, pipe, shown):
         self.lines = []
@@ -596,7 +599,7 @@ class _Output:
             return "".join(line + "\n" for line in self.lines)
 
     def find(self, pattern, start=0):
-        """The match of the first line, from index `start` on, in which the pattern is found."""
+        """The match in the first line, from index `start` on, that contains the pattern."""
         with self._changed:
             for line in self.lines[start:]:
                 if match := re.search(pattern, line):
@@ -622,9 +625,9 @@ class _Output:
 
 def configuration_text(root, settings=None, sections="", locations=None,
                        listen=("127.0.0.1:0",)):
-    """A configuration with what a test did not name filled in.  `settings` are top-level words and
-    their values as written in the file; `sections` is text at top level; `locations` maps a path to
-    the text in its braces and replaces the default ones."""
+    """A configuration with defaults for everything that a test does not name. `settings` are
+    top-level words and their values as in the file; `sections` is text at top level; `locations`
+    maps a path to the text in its braces and replaces the default ones."""
     words = {"workers": 1, "access_log": '""', "log_level": "debug" if DEBUG else "info"}
     words.update(settings or {})
     if locations is None:
@@ -708,7 +711,7 @@ class Server:
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=99")
         environment.update(self._environment)
         wrapper = os.environ.get("RINGLET_TEST_WRAPPER", "").split()
-        atexit.register(self.abandon)  # a test that is interrupted leaves its class as it is
+        atexit.register(self.abandon)  # an interrupted test does not run the cleanup of its class
         self.process = subprocess.Popen(
             [*wrapper, self.binary, *self.arguments], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory, env=environment,
@@ -717,7 +720,7 @@ class Server:
         self._stderr = _Output(self.process.stderr, DEBUG)
 
     def await_ready(self):
-        """The port is that of the first address, if it has one."""
+        """Sets the port to that of the first address, if it has one."""
         match = self._stderr.await_line(r"^ready: (.*)", self.seconds)
         if port := re.search(r"http://[^/\s]*:(\d+)/", match[1]):
             self.port = int(port[1])
@@ -742,12 +745,12 @@ class Server:
             raise HarnessError(f"exit code {self.exit_code}; stderr:\n{self.stderr}")
 
     def assert_sound(self):
-        """Nothing on stderr that a correct program would not write."""
+        """Fails if stderr has a message of a sanitizer or an assertion."""
         if match := self._stderr.find(SIGNS_OF_A_BUG):
             raise HarnessError(f"{match[0]!r} on stderr:\n{self.stderr}")
 
     def _kill(self):
-        """The session was made by start(), so its group holds only the daemon's own processes."""
+        """start() made a session for the daemon, so its process group holds no other process."""
         if not self.process:
             return
         try:
@@ -757,7 +760,7 @@ class Server:
         self.process.wait(self.seconds)
 
     def abandon(self):
-        """Ends what is left of it, however it went, and removes its directory."""
+        """Kills what is left of the daemon and removes its directory."""
         atexit.unregister(self.abandon)
         self._kill()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -784,7 +787,8 @@ class Server:
     # What it serves
 
     def write(self, path, content):
-        """Puts a file below the root, at once as a deploy would (rename), and returns its path."""
+        """Puts a file below the root in one step, by rename, as a deploy would. Returns its
+        path."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.parent / f".{target.name}.fresh"
@@ -807,7 +811,7 @@ class Server:
         return json.loads(response.body)
 
     def counter(self, name):
-        """One of the counters of /stats, such as "splices"; the sum over all workers."""
+        """A counter of /stats, such as "splices", summed up over all workers."""
         return self.stats()["counters"][name]
 
     # Its processes
@@ -829,8 +833,8 @@ class Server:
         return workers[0]
 
     def descriptor_count(self):
-        """Of all workers together, without the pipes that the ring keeps for the next splices, and
-        the files that the cache keeps for the next requests."""
+        """The descriptors of all workers, without the pipes that the ring keeps for later splices
+        and the files that the cache keeps for later requests."""
         return sum(descriptor_count(pid) - len(pooled_pipes(pid)) - len(kept_files(pid, self.root))
                    for pid in self.worker_pids())
 
@@ -856,7 +860,7 @@ class Server:
         return max((io_wq_thread_count(pid) for pid in self.worker_pids()), default=0)
 
     def await_descriptor_count(self, count, seconds=None):
-        """Closing is asynchronous: the count comes back when the last close has run."""
+        """Waits for the count: closing is asynchronous."""
         try:
             wait_until(lambda: self.descriptor_count() == count, seconds or self.seconds)
         except AssertionError:
@@ -865,7 +869,7 @@ class Server:
 
 
 class ServerCase(unittest.TestCase):
-    """One server for all tests of the class: make_server()'s."""
+    """One server for all tests of the class; make_server() makes it."""
 
     @classmethod
     def make_server(cls):
@@ -876,12 +880,12 @@ class ServerCase(unittest.TestCase):
         cls.server = cls.enterClassContext(cls.make_server())
 
     def connect(self, **options):
-        """A client of it, closed at the test's end."""
+        """A client of the server, closed at the end of the test."""
         return self.enterContext(self.server.client(**options))
 
 
 def run(*arguments, seconds=SECONDS, before_exec=None, environment=None):
-    """Runs the binary to its end, for arguments with which it does not serve; returns the
+    """Runs the binary until it exits, with arguments for which it does not serve. Returns the
     CompletedProcess with text in stdout and stderr."""
     return subprocess.run([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=seconds, preexec_fn=before_exec,

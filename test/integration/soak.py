@@ -1,7 +1,7 @@
-"""Clients that do everything wrong, for a while: a soak, not a test of the suite (scripts/soak).
+"""Misbehaving clients, for a while: a soak, not a test of the suite (scripts/soak).
 
-Each thread is a client with a seed of its own: it pipelines, dawdles, sends rubbish, stops reading,
-half-closes, resets.  Whatever comes back to requests that were whole must be right; the daemon must
+Each thread is a client with a seed of its own. It pipelines, sends slowly, sends rubbish, stops
+reading, half-closes and resets. Every complete request must get the right answer. The daemon must
 not crash, leak a descriptor, or leave a connection behind.
 
     soak.py [--seconds N] [--clients N] [--seed N]
@@ -51,7 +51,7 @@ class Chaos:
         client.send(data)
 
     def honest(self, client):
-        """Whole requests, pipelined: every answer is checked."""
+        """Sends complete requests in a pipeline and checks every answer."""
         expected = []
         for _ in range(self.random.randrange(1, 20)):
             data, body = self.request(client, self.target())

@@ -1,5 +1,5 @@
-"""Files are remembered, and what is remembered is true: each change is served, whole, as soon as it
-is seen.  A client here never waits for a time to pass, only for an answer to change."""
+"""The cache remembers files, and what it remembers is true: each change is served whole, as soon as
+it is seen. The clients here never wait for a time to pass, only for an answer to change."""
 
 import concurrent.futures
 import os
@@ -15,7 +15,7 @@ import harness  # noqa: E402
 from harness import KIB, MIB, Server, wait_until  # noqa: E402
 
 GZIP = {"Accept-Encoding": "gzip"}
-SEEN_WITHIN_SECONDS = 8  # what no event tells is looked at after ten
+SEEN_WITHIN_SECONDS = 8  # changes without an event are noticed after ten seconds
 LONG_AGO = (1_000_000_000, 1_000_000_000)
 LOCATIONS = {
     "/": 'endpoint = "static"',
@@ -28,7 +28,7 @@ LOCATIONS = {
 
 
 def age(path):
-    """As if it had been written long ago: only such files are taken into memory."""
+    """Makes the file look old: the cache reads only old files into memory."""
     os.utime(path, LONG_AGO)
     return path
 
@@ -47,7 +47,8 @@ class Cached(unittest.TestCase):
         return server.stats()["cache"][f"cache_{name}"]
 
     def warm(self, server, target, **options):
-        """Asks until the answer is remembered: until one comes that cost no look."""
+        """Repeats the request until the cache answers it: until an answer comes without a
+        lookup."""
         with server.client() as client:
             for _ in range(100):
                 before = server.counter("cache_hits")
@@ -60,7 +61,7 @@ class Cached(unittest.TestCase):
         wait_until(lambda: self.warm(server, target) and self.gauge(server, "bytes") >= length)
 
     def await_answer(self, server, target, status, body=None, **options):
-        """The next answers may be the old one, for as long as a change takes to be seen."""
+        """The next answers may still be the old one, until the server has seen the change."""
         def is_new():
             response = server.get(target, **options)
             return response.status == status and body in (None, response.body)
@@ -68,7 +69,7 @@ class Cached(unittest.TestCase):
 
 
 class Answers(Cached):
-    """What is remembered is answered as what is looked up."""
+    """A cached answer is the same as one that was looked up."""
 
     def test_answers_from_memory_are_those_of_a_lookup(self):
         content = harness.pattern_bytes(10 * KIB)
@@ -156,7 +157,7 @@ class Answers(Cached):
 
 
 class Changes(Cached):
-    """Each is made where the old answer is remembered, in memory if it is a file."""
+    """Each change is made while the old answer is cached, in memory if it is a file."""
 
     def setUp(self):
         self.server = self.serve({"a.txt": b"old", "d/b.txt": b"old", "long": b"L" * MIB})
@@ -316,7 +317,7 @@ class Races(Cached):
     CLIENTS = 64
 
     def ask_meanwhile(self, server, target, change):
-        """Every answer that clients get in a loop while change() runs."""
+        """All answers that clients in a loop get while change() runs."""
         over = threading.Event()
 
         def ask():

@@ -1,4 +1,4 @@
-"""Answers compressed on their way: the same bytes for those who ask, and what their fields say."""
+"""Compressed answers: the same bytes for clients that accept the coding, and the right fields."""
 
 import gzip
 import pathlib
@@ -16,14 +16,14 @@ GZIP = {"Accept-Encoding": "gzip"}
 
 
 def text_of(length):
-    """Lines that are alike, as those of a log are, and no two the same."""
+    """Similar lines, as in a log, but no two the same."""
     lines = b"".join(b"line %d of a text, %d\n" % (i, i * 7919 % 1000)
                      for i in range(length // 20 + 1))
     return lines[:length]
 
 
 class Inflated:
-    """A sink that decompresses what comes and keeps the sum and the lengths."""
+    """A sink that decompresses the body and keeps the sum and the lengths."""
 
     def __init__(self):
         self.sum = harness.Sha256()
@@ -219,7 +219,7 @@ class Fields(Case):
             self.assertEqual(response.field("Vary"), "Accept-Encoding")
 
     def test_ranges_are_those_of_the_file(self):
-        """RFC 9110 §14.2: also for those who would have got the whole compressed."""
+        """RFC 9110 §14.2: also for clients that would get the whole file compressed."""
         text = self.texts["middle"]
         whole = self.get(self.target)
         self.assertIsNone(whole.field("Accept-Ranges"))
@@ -240,7 +240,7 @@ class Fields(Case):
 
 
 class Load(Case):
-    """The large file cannot be made smaller, so that it finds no room in a socket's buffers."""
+    """The large file compresses badly, so that it does not fit into the buffers of a socket."""
 
     lengths = {"middle": 100 * KIB}
     large = harness.pattern_bytes(16 * MIB)
@@ -266,7 +266,7 @@ class Load(Case):
             self.assertGreater(len(pings), 10)
 
     def test_many_at_once_come_back_whole(self):
-        """Beyond limits.compressions they come as they are."""
+        """Beyond limits.compressions, answers are not compressed."""
         wrong, codings = [], []
 
         def ask():
@@ -287,7 +287,7 @@ class Load(Case):
         self.assertEqual((len(codings), wrong), (320, []))
 
     def stall(self, count):
-        """Clients that have begun to receive a large response and read no more of it."""
+        """Clients that have received the beginning of a large response and stop reading."""
         clients = [self.server.client(receive_buffer=4096) for _ in range(count)]
         for client in clients:
             client.send(client.head("GET", "/dynamic/large.txt", GZIP))

@@ -14,7 +14,7 @@ from harness import KIB, MIB, Server  # noqa: E402
 
 LARGE = harness.pattern_bytes(300 * KIB)
 READ = harness.pattern_bytes(200 * KIB, seed=1)
-TEXT = harness.pattern_bytes(70 * KIB, seed=2).hex().encode()  # more than is delivered unpaid
+TEXT = harness.pattern_bytes(70 * KIB, seed=2).hex().encode()  # more than is delivered unconsumed
 
 LOCATIONS = {
     "/": 'endpoint = "static"',
@@ -43,7 +43,7 @@ class Connections(harness.ServerCase):
     # Order (RFC 9112 §9.3.2)
 
     def exchanges(self, client):
-        """Pairs of a request's bytes and of what its response must be: method, status, body."""
+        """Pairs of the bytes of a request and its response: method, status, body."""
         posted = client.head("POST", "/echo", {"Content-Length": len(TEXT)}) + TEXT
         in_chunks = client.head("POST", "/echo", {"Transfer-Encoding": "chunked"}) + \
             chunked(TEXT, 4099)
@@ -83,7 +83,7 @@ class Connections(harness.ServerCase):
         self.assertEqual(client.get("/ping").body, b"pong")
 
     def test_requests_of_every_kind_are_answered_in_order_to_a_client_that_is_slow_to_read(self):
-        """RFC 9112 §9.3.2: the answers wait, and with them what was sent behind."""
+        """RFC 9112 §9.3.2: the answers wait, and so do the later requests."""
         client = self.connect(receive_buffer=4 * KIB)
         exchanges = self.exchanges(client)
         requests = b"".join(request for request, _ in exchanges)
@@ -94,7 +94,8 @@ class Connections(harness.ServerCase):
         sender.join()
 
     def test_answers_that_are_ready_together_leave_in_one_send(self):
-        """RFC 9112 §9.3.2; a file is looked up first, so its answer is not ready."""
+        """RFC 9112 §9.3.2; the answer of a file is not ready at once, because the file is looked up
+        first."""
         kinds = [("GET", "/ping", 200), ("HEAD", "/ping", 200), ("DELETE", "/ping", 405),
                  ("GET", "/moved", 301), ("BREW", "/ping", 501), ("GET", "/%zz", 400),
                  ("GET", "/ping/x", 404), ("GET", "/ping", 200)] * 2
@@ -121,7 +122,8 @@ class Connections(harness.ServerCase):
         return json.loads(watcher.get("/stats?format=json").body)["counters"]["sends"]
 
     def test_last_answer_and_the_end_leave_in_one_segment(self):
-        """To a client that said close; the least of several: a busy machine acknowledges apart."""
+        """For a client that said close. The least of several tries counts: a busy machine sends
+        acknowledgements in segments of their own."""
         kept = min(self.segments_of("/ping", {}) for _ in range(9))
         closed = min(self.segments_of("/ping", {"Connection": "close"}) for _ in range(9))
         self.assertEqual(closed, kept)
@@ -158,14 +160,14 @@ class Connections(harness.ServerCase):
         client.assert_closed()
 
     def test_expectation_without_a_body_is_not_told_to_go_on(self):
-        """RFC 9110 §10.1.1: 100 may be left out when there is nothing to wait for."""
+        """RFC 9110 §10.1.1: the server may leave out 100 if the body is there already."""
         for fields in ({"Expect": "100-continue"}, {"Expect": "100-continue", "Content-Length": 0}):
             client = self.connect()
             client.send(client.head("POST", "/echo", fields))
             self.assert_answers(client, ("POST", 200, b""))
 
     def test_expectation_of_a_body_that_nobody_wants_gets_the_answer_alone(self):
-        """RFC 9110 §10.1.1: and since the body may come or not, it is the last one."""
+        """RFC 9110 §10.1.1: the client may send the body or not, so this is the last request."""
         client = self.connect()
         response = client.request("POST", "/ping", {"Content-Length": 3, "Expect": "100-continue"})
         self.assertEqual((response.status, response.interim), (405, []))
@@ -220,7 +222,8 @@ class Connections(harness.ServerCase):
     # Ends (RFC 9112 §9.6)
 
     def test_client_that_is_still_sending_reads_the_whole_answer(self):
-        """RFC 9112 §9.6: what still comes is read and dropped, or a reset would lose the answer."""
+        """RFC 9112 §9.6: the server reads and discards further input; otherwise a reset would
+        destroy the answer."""
         announced = 64 * MIB
         for name, status, head in (
                 ("too long", 413, {"Content-Length": announced}),
@@ -234,7 +237,8 @@ class Connections(harness.ServerCase):
                 client.assert_closed()
 
     def test_client_that_sends_a_body_that_nobody_wants_reads_the_whole_answer(self):
-        """RFC 9112 §9.3, §9.6: too much to be read past, so the answer is the last one."""
+        """RFC 9112 §9.3, §9.6: the body is too long to be discarded, so the answer is the last
+        one."""
         for target in ("/ping", "/large"):
             with self.subTest(target), self.server.client() as client:
                 client.send(client.head("POST", target, {"Content-Length": MIB}))
@@ -253,8 +257,8 @@ class Connections(harness.ServerCase):
 
 class LastAnswers(unittest.TestCase):
     def test_last_answer_is_read_whole_by_a_client_that_goes_on_sending(self):
-        """RFC 9112 §9.6: the server was the one to say close, so the client could not know; for an
-        answer of a file, by zero copy and by reads."""
+        """RFC 9112 §9.6: the server closes, and the client cannot know that in advance. For files
+        by zero copy and by reads."""
         with Server(files={"large": LARGE, "dynamic/read": READ}, locations=LOCATIONS,
                     settings={"keep_alive": "no"}) as server:
             for target, body in (("/large", LARGE), ("/dynamic/read", READ)) * 5:

@@ -1,8 +1,8 @@
-"""What docs/deploy.md says: its very configurations, with other ports and paths, of Ringlet behind
-nginx and behind Caddy.
+"""The configurations of docs/deploy.md, with other ports and paths: Ringlet behind nginx and behind
+Caddy.
 
-The client connects from 127.0.0.2 and the proxy from 127.0.0.1, so that it can be told whose
-address was taken."""
+The client connects from 127.0.0.2 and the proxy from 127.0.0.1, so that a test can tell which
+address Ringlet took."""
 
 import http.client
 import os
@@ -23,12 +23,12 @@ from harness import Server  # noqa: E402
 DOCUMENT = (harness.TREE / "docs" / "deploy.md").read_text(encoding="utf-8")
 CLIENT = "127.0.0.2"
 FILE = harness.pattern_bytes(300_000)
-SBIN = f"{os.environ['PATH']}:/usr/sbin"  # where Debian has nginx
+SBIN = f"{os.environ['PATH']}:/usr/sbin"  # Debian installs nginx there
 NGINX, CADDY = shutil.which("nginx", path=SBIN), shutil.which("caddy")
 
 
 def example(language):
-    """The only block of that language in the document."""
+    """The only block of this language in the document."""
     blocks = re.findall(rf"(?ms)^```{language}\n(.*?)^```$", DOCUMENT)
     if len(blocks) != 1:
         raise AssertionError(f"{len(blocks)} blocks of {language}")
@@ -106,7 +106,8 @@ class Proxy:
 
 
 class Deployment:
-    """Ringlet as in the document, with further locations to ask, and a proxy in front of it."""
+    """Ringlet as in the document, with further locations for the tests, and a proxy in front of
+    it."""
 
     LOCATIONS = f"""
   location "/echo"    {{ endpoint = "echo" }}
@@ -252,7 +253,7 @@ class BehindProxy:
         before = server.counter("connections_accepted")
         for _ in range(5):
             self.assertEqual(self.request("GET", "/client").status, 200)
-        # At most one of the proxy, and one that asked for the second count.
+        # At most one by the proxy, and one by the second request for the counter.
         self.assertLessEqual(server.counter("connections_accepted") - before, 2)
 
 

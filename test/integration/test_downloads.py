@@ -1,5 +1,5 @@
-"""Many and large downloads at once, and clients that misbehave: bytes right, memory flat, nothing
-left behind."""
+"""Many and large downloads at once, and misbehaving clients: all bytes are right, memory stays
+flat, nothing is left behind."""
 
 import concurrent.futures
 import contextlib
@@ -13,7 +13,7 @@ import harness  # noqa: E402
 from harness import GIB, KIB, MIB, Server  # noqa: E402
 
 PIPES_MAX = 16
-NOTHING_KEPT = "cache { entries = 0 }"  # so that every descriptor beyond those at rest is a leak
+NOTHING_KEPT = "cache { entries = 0 }"  # so that every further descriptor is a leak
 IO_WQ_THREADS_MAX = 32  # bounded and unbounded kernel workers, 16 each
 
 
@@ -25,7 +25,7 @@ def download(server, target):
 
 
 def unsent_length(client):
-    """Of what the server's end of this connection holds."""
+    """The length of the send queue at the server's end of this connection."""
     ports = f":{client.socket.getpeername()[1]:04X}", f":{client.socket.getsockname()[1]:04X}"
     for row in harness.tcp_sockets():
         if row[1].endswith(ports[0]) and row[2].endswith(ports[1]):
@@ -111,7 +111,8 @@ class Misbehaviour(unittest.TestCase):
             harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
 
     def test_the_more_of_them_the_less_is_left_with_the_kernel(self):
-        """All share a 128th of the memory; the last of these gets 512 KiB, not 2 MiB and more."""
+        """All clients share a 128th of the memory. The last one gets 512 KiB, not 2 MiB and
+        more."""
         count = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 128 // MIB + 1
         if count > 1000:
             self.skipTest(f"with this much memory it would take {count} clients")
@@ -172,9 +173,9 @@ class Misbehaviour(unittest.TestCase):
                 harness.wait_until(lambda: server.stats()["connections"]["open"] == 1)
                 return server.anonymous_bytes()
 
-            # The pools take what 16 clients at once can need, however the rounds turn out: a
-            # stalled dynamic response holds its buffer of 256 KiB once its socket is full.  Twice
-            # as many, as what else these clients cost is counted, too.
+            # Fills the pools with what 16 clients at once can need, whatever the rounds do: a
+            # stalled dynamic response holds its buffer of 256 KiB once its socket is full. There
+            # are twice as many, because other memory of these clients is counted too.
             before = server.anonymous_bytes()
             targets = ["/dynamic/large"] * 32 + ["/large"] * 16
             stalled = [server.client(receive_buffer=4 * KIB) for _ in targets]
@@ -185,7 +186,7 @@ class Misbehaviour(unittest.TestCase):
             harness.wait_until(lambda: server.anonymous_bytes() - before >= 32 * 256 * KIB)
             for client in stalled:
                 client.reset()
-            # The heap keeps more or less of what a round gave back; a leak is in every round.
+            # How much memory the heap keeps varies by round; a leak is in every round.
             before = max(one_round() for _ in range(4))
             descriptors = server.resting_descriptor_count()
             after = min([one_round() for _ in range(10)][-3:])

@@ -37,7 +37,7 @@ class Case(harness.ServerCase):
 
 
 class Ping(Case):
-    """That it allocates nothing is test/bench/test_counters.py's."""
+    """test/bench/test_counters.py tests that it allocates nothing."""
 
     locations = {"/ping": 'endpoint = "ping"'}
 
@@ -159,7 +159,8 @@ class GatheredBytes(Case):
         held = [self.connect() for _ in range(4)]
         for client in held:
             client.send(head + b"%x\r\n" % len(body) + body)
-        # Who asks before takes room that one of them needs, and it is refused in its stead.
+        # A request before that would take memory that one of them needs, and that one would be
+        # refused.
         harness.wait_until(
             lambda: self.server.counter("bytes_received") >= len(held) * len(body))
 

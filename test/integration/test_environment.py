@@ -1,4 +1,4 @@
-"""Under what a machine may refuse: descriptors, io_uring, memory of the ring."""
+"""What a machine may refuse: descriptors, io_uring, memory for the ring."""
 
 import errno
 import pathlib
@@ -31,7 +31,7 @@ class Descriptors(unittest.TestCase):
         with Server(before_exec=harness.limit_descriptors(64)) as server:
             idle = [server.client() for _ in range(80)]
             try:
-                # Whoever was let in leaves; the next in the queue is served.
+                # An accepted client leaves; the next one in the queue is served.
                 for client in idle[:70]:
                     client.close()
                 self.assertEqual(server.get("/ping").body, b"pong")

@@ -1,6 +1,6 @@
 """The example at the end of docs/endpoints.md, compiled into a server of its own.
 
-    RINGLET_WITH_HELLO   that server (default: that of build/)"""
+RINGLET_WITH_HELLO   that server (default: the one in build/)"""
 
 import os
 import pathlib

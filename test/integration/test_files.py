@@ -1,4 +1,4 @@
-"""Files as a client sees them: their bytes, their fields, and that nothing else is ever served."""
+"""Files as a client sees them: their bytes and their fields. Nothing else is ever served."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ from harness import GIB, KIB, MIB, Server  # noqa: E402
 
 SECRET = b"nobody may see this"
 
-# Every one of these was somebody's vulnerability.
+# Each of these was a vulnerability of some server.
 ATTACKS = [
     "/../secret", "/../../../../../../etc/passwd", "/a/../../secret", "/./../secret",
     "/%2e%2e/secret", "/%2e%2e%2fsecret", "/..%2fsecret", "/.%2e/secret", "/%2E%2E/%2E%2E/secret",

@@ -1,6 +1,6 @@
-"""The harness itself: what a wrong server sends must be seen, not repaired.
+"""The harness itself: it must notice what a wrong server sends, and not repair it.
 
-A thread plays the server with prepared bytes; the daemon is not needed."""
+A thread acts as the server with prepared bytes; the daemon is not needed."""
 
 import hashlib
 import os
@@ -18,14 +18,14 @@ import harness  # noqa: E402
 
 
 class Peer:
-    """Accepts one connection, sends the bytes, ends it."""
+    """Accepts one connection, sends the bytes, and closes it."""
 
     def __init__(self, answer, reset=False):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(harness.SECONDS)
         self.address = self.listener.getsockname()
         self.answer, self.is_reset = answer, reset
-        self.is_awaited = threading.Event()  # a connect that is still under way must not be reset
+        self.is_awaited = threading.Event()  # the reset must not come before connect() has returned
         self.thread = threading.Thread(target=self.play, daemon=True)
 
     def play(self):
@@ -170,7 +170,7 @@ class TheProcess(unittest.TestCase):
         self.assertNotIn(child.pid, harness.children_of(os.getpid()))
 
 
-# A daemon for the harness to watch: it says `ready:`, has one child, and ends as it is told to.
+# A daemon for the harness: it prints `ready:`, has one child, and ends as the environment says.
 FAKE_DAEMON = f"#!{sys.executable}" + """
 import os, signal, socket, sys
 listener = socket.create_server(("127.0.0.1", 0))

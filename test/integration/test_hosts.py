@@ -13,14 +13,14 @@ SITES = ("example.com", "*.example.com", "*.b.example.com", "a.b.example.com", "
 
 
 def serve(case, *sites):
-    """Each site tells its name as the file /name, and in a field."""
+    """Each site serves its name as the file /name, and sends it in a field."""
     text = ['listen "127.0.0.1:0" {}', "workers = 1", 'access_log = ""']
     files = {}
     for number, site in enumerate(sites):
         files[f"{number}/name"] = site.encode()
         text.append(f'site "{site}" {{\n  root = "{{root}}/{number}"\n'
                     f'  add_header = {{"X-Site: {site}"}}\n}}')
-    # The directories have to be there before the configuration is checked.
+    # The directories must exist before the configuration is checked.
     return case.enterContext(Server(files=files, configuration="\n".join([*text, ""])))
 
 
@@ -85,7 +85,7 @@ class Hosts(unittest.TestCase):
                 client.assert_closed()
         for target in ("http://user@a/name", "http://a:b/name", "http:///name", "http://[::1/name"):
             self.assertEqual(server.get(target).status, 400)
-        with server.client() as client:  # the target does not stand for it
+        with server.client() as client:  # the target does not replace the missing Host
             client.send(b"GET http://a/name HTTP/1.1\r\n\r\n")
             self.assertEqual(client.response().status, 400)
 

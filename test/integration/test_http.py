@@ -13,7 +13,8 @@ from harness import Server  # noqa: E402
 
 GET_PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
-# What a response to each of these must say; nothing may follow it (RFC 9112 §2.2, §3, §5, §6).
+# The status for each of these requests. Nothing may follow the response (RFC 9112 §2.2, §3, §5,
+# §6).
 REFUSED = {
     "bare LF": (b"GET / HTTP/1.1\nHost: x\n\n", 400),
     "bare LF behind a field": (b"GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400),
@@ -43,7 +44,7 @@ REFUSED = {
     "rubbish": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
 }
 
-# These leave the connection usable: the request was understood, the answer is no.
+# These leave the connection usable: the server understood the request and refuses it.
 DENIED = {
     "unknown method": (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501),
     "method not allowed": (b"DELETE /ping HTTP/1.1\r\nHost: x\r\n\r\n", 405),
@@ -205,7 +206,7 @@ class Http(harness.ServerCase):
             client.assert_closed()
 
     def test_targets_of_other_schemes_are_refused(self):
-        """RFC 9110 §7.4: what is for https did not come by it; RFC 9112 §3.2.3, §3.2.4"""
+        """RFC 9110 §7.4: a request for https did not come over https; RFC 9112 §3.2.3, §3.2.4"""
         with self.connect() as client:
             for target in ("https://localhost/ping", "ftp://localhost/ping", "localhost:80", "*"):
                 with self.subTest(target):
@@ -311,7 +312,8 @@ class Settings(unittest.TestCase):
                 held.get("/ping")
                 stats = server.stats()
                 self.assertEqual(stats["backend"], server.backend)
-                # The held one, and the one that asks: its request is on its way to the endpoint.
+                # The held connection, and the one that requests the count: its request is on its
+                # way to the endpoint.
                 self.assertEqual(stats["connections"]["output"]["reading"], 2)
                 self.assertEqual(stats["connections"]["input"]["reading_head"], 1)
                 self.assertEqual(stats["connections"]["input"]["holding"], 1)

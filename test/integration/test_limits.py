@@ -1,10 +1,10 @@
-"""Each limit and each timeout of the configuration is met by a client just under it and by one just
-over it, and a limit without such a pair is found here, too.
+"""Each limit and each timeout of the configuration has a client just below it and a client just
+above it. A limit without such a pair fails here.
 
-A case is named for its setting, test_SETTING_just_under_… and test_SETTING_just_over_…; those of
-`timeouts` are called header_timeout and so on, those of `cache` cache_entries.  Time is the
-server's own: `tick()` waits until it closes a connection that is silent, for half the time that the
-clients at hand are allowed."""
+A case is named after its setting: test_SETTING_just_under_… and test_SETTING_just_over_…. For a
+setting of `timeouts` it is header_timeout and so on, for one of `cache` cache_entries. The server's
+own clock counts: `tick()` waits until the server closes a silent connection, which takes half of
+the time that the clients in the test are allowed."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from harness import KIB, MIB, Client, Server  # noqa: E402
 
-# Quantities that bound nothing a client does.
+# Quantities that do not limit what a client does.
 NO_LIMITS = {
     "workers": "how many there are",
     "compress_level": "how much pains are taken",
@@ -45,7 +45,7 @@ class Case(unittest.TestCase):
         return self.enterContext(self.server.client(**options))
 
     def assert_refused(self, client, status):
-        """With its answer, and nothing after it."""
+        """Closed after its answer, with nothing behind it."""
         response = client.response()
         self.assertEqual((response.status, response.field("Connection")), (status, "close"))
         client.assert_closed()
@@ -53,12 +53,12 @@ class Case(unittest.TestCase):
 
 class Limits(Case):
     def head_of(self, length, target=b"/ping"):
-        """A request head of so many bytes, most of them in a field."""
+        """A request head of this length, most of it in a field."""
         head = b"GET %s HTTP/1.1\r\nHost: x\r\nA: \r\n\r\n" % target
         return head.replace(b"A: ", b"A: " + b"a" * (length - len(head)))
 
     def line_of(self, length):
-        """A request line of so many bytes, its end included."""
+        """A request line of this length, including its end."""
         return b"GET /ping?%s HTTP/1.1\r\n" % (b"a" * (length - len(b"GET /ping? HTTP/1.1\r\n")))
 
     def test_header_bytes_just_under_is_served(self):
@@ -99,7 +99,7 @@ class Limits(Case):
             client.send(client.head("POST", "/echo", fields) + sent)
             self.assert_refused(client, 413)
 
-    # Bodies lie in blocks of 4 KiB, 24 bytes of which are the server's.
+    # Bodies are stored in blocks of 4 KiB, of which the server uses 24 bytes.
     GATHERED = 64 * KIB // 4096 * (4096 - 24)
 
     def test_gathered_bytes_just_under_is_served(self):
@@ -183,7 +183,8 @@ class Limits(Case):
 
 
     def serve_compressed(self, sections=""):
-        """Texts that compress badly, so that whoever does not read soon holds them up."""
+        """Texts that compress badly, so that a client that does not read soon blocks their
+        compression."""
         self.serve(sections, **{
             "/dynamic/": 'endpoint = "dynamic"  compress = yes  compress_min_bytes = 100'})
         for length in (99, 100, 8 * MIB):
@@ -222,7 +223,7 @@ class Limits(Case):
 
 
     def serve_cached(self, setting, *lengths):
-        """Files that were written long ago, each named by its place."""
+        """Files with old modification times, named by their numbers."""
         self.serve(f"cache {{ {setting} }}")
         for i, length in enumerate(lengths):
             path = self.server.write(f"{i}", b"x" * length)
@@ -237,7 +238,7 @@ class Limits(Case):
             self.assertEqual(client.get(f"/{name}").status, 200)
 
     def await_in_memory(self, length, *names):
-        """A file comes into memory when it is asked for again."""
+        """The cache reads a file into memory when it is requested again."""
         def ask():
             self.get_files(*names)
             return self.cached("bytes") == length
@@ -281,7 +282,7 @@ class Limits(Case):
 
 
 class Constants(Case):
-    """Bounds that no setting moves."""
+    """Limits without a setting."""
 
     def test_hundred_fields_are_served_and_one_more_is_431(self):
         self.serve()
@@ -305,7 +306,7 @@ class Constants(Case):
 
 
 class Timeouts(Case):
-    """Clients have two ticks; where they may take longer, they show it by taking three."""
+    """Clients are allowed two ticks. A client that is allowed longer shows it by taking three."""
 
     def serve_ticking(self, setting, ticking):
         """`ticking` is the setting by which the server closes the connections of tick()."""
@@ -316,7 +317,7 @@ class Timeouts(Case):
             "timeouts { %s }" % "  ".join(f"{name} = {time}" for name, time in times.items()))
 
     def tick(self):
-        """A connection that has asked for nothing yet has timeouts.header, then timeouts.idle."""
+        """A connection has timeouts.header before its first request and timeouts.idle after it."""
         with self.server.client() as client:
             if self.ticking == "idle":
                 client.get("/ping")
@@ -326,7 +327,7 @@ class Timeouts(Case):
         self.serve_ticking("header", ticking="idle")
         client = self.connect()
         self.tick()
-        for _ in range(2):  # from its first byte on, each head has its own time
+        for _ in range(2):  # each head has its own time, from its first byte on
             client.send(b"GET /ping HT")
             self.tick()
             client.send(b"TP/1.1\r\nHost: x\r\n\r\n")
@@ -458,13 +459,13 @@ class Timeouts(Case):
 
 
 class Everything(unittest.TestCase):
-    """Settings are taken from the program's own description of itself."""
+    """The settings come from the program's own description."""
 
-    # What the names of cases make of a section's settings; "{}" of those that are not named here.
+    # How cases name the settings of a section; "{}" is for sections that are not listed here.
     CALLED = {"timeouts": "{}_timeout", "cache": "cache_{}"}
 
     def quantities(self):
-        """What cases call the settings that are a size, a time or a number."""
+        """The names that cases use for settings that are a size, a time or a number."""
         called = "{}"
         for line in harness.run("--help-config=markdown").stdout.splitlines():
             if match := re.match(r"#+ `?(\w+)", line):

@@ -1,5 +1,5 @@
-"""Methods: what is known, what is allowed where, and HEAD, which is GET without a body
-(RFC 9110 §9, §15.5.6, §15.6.2)."""
+"""Methods: which are known, which are allowed where, and HEAD, which is GET without a body (RFC
+9110 §9, §15.5.6, §15.6.2)."""
 
 import pathlib
 import sys
@@ -58,7 +58,7 @@ class Allowed(Case):
             self.assertEqual(client.request("OPTIONS", target).status, status)
 
     def test_known_methods_that_are_not_allowed_are_405(self):
-        """RFC 9110 §15.5.6; so are TRACE (§9.3.8) and CONNECT (§9.3.6), which nobody allows"""
+        """RFC 9110 §15.5.6; no endpoint allows TRACE (§9.3.8) and CONNECT (§9.3.6)"""
         client = self.connect()
         for method, target, allowed in (
                 ("POST", "/a.txt", "GET, HEAD"), ("PUT", "/none", "GET, HEAD"),
@@ -89,7 +89,7 @@ class Allowed(Case):
 
 
 class Head(Case):
-    # What is asked with GET and then with HEAD, and the status of both.
+    # Targets for GET and then HEAD, and the status of both.
     REQUESTS = (
         (200, "/a.txt", {}), (200, "/empty", {}), (200, "/dynamic/b.txt", {}), (200, "/d/", {}),
         (200, "/list/", {}), (200, "/ping", {}), (200, "/health", {}),

@@ -1,4 +1,5 @@
-"""The daemon as processes: how it starts and says so, ends, loses workers and privileges, and logs.
+"""The daemon's processes: how they start and end, how workers are lost and replaced, privileges and
+logs.
 """
 
 import json
@@ -19,11 +20,12 @@ from harness import (BACKEND, KIB, MIB, ConnectionEnded, Client, Server, Sha256,
 DETAILS = {"io_uring": r" \(kernel \d+\.\d+, liburing \d+\.\d+\)", "epoll": r" \(kernel \d+\.\d+\)"}
 BANNER = rf"^ringlet \d+\.\d+\.\d+, {BACKEND}{DETAILS[BACKEND]}, 1 worker$"
 
-LARGE = 64 * MIB  # far beyond what the sockets between server and client hold
+LARGE = 64 * MIB  # far more than the sockets of server and client hold
 
 
 def begin_download(server, target):
-    """A client that has the head and a little of the body, and reads no further for now."""
+    """A client that has received the head and some of the body, and does not read further for
+    now."""
     client = server.client(receive_buffer=64 * KIB)
     client.send(Client.head("GET", target))
     wait_until(lambda: len(client.kept) > 1000 or not client._fill(
@@ -163,7 +165,7 @@ class UnixSocket(unittest.TestCase):
 
 class Workers(unittest.TestCase):
     def kill_worker(self, server):
-        """Returns the process id of the one that replaced it."""
+        """Returns the process id of the worker that replaced it."""
         old = server.worker_pid()
         os.kill(old, signal.SIGKILL)
         return wait_until(lambda: [pid for pid in children_of(server.pid) if pid != old])[0]
@@ -261,7 +263,7 @@ class Workers(unittest.TestCase):
             server.process.kill()
             wait_until(lambda: not any(map(process_is_alive, workers)))
             server.process.wait(harness.SECONDS)
-            server.process.returncode = 0  # this end was ours
+            server.process.returncode = 0  # the test itself ended the process
 
 
 
@@ -424,7 +426,7 @@ class Daemon(unittest.TestCase):
 
     def test_daemon_returns_when_it_serves_and_holds_no_terminal(self):
         server = Server(files={"a": b"hello"}, settings={"pid_file": '"ringlet.pid"'})
-        # Only when nobody holds its standard output and error any more does this return.
+        # This returns only when no process holds its standard output and error any more.
         started = harness.run(*server.arguments, "-d")
         self.assertEqual(started.returncode, 0, started.stderr)
         server.port = int(re.search(r"(?m)^ready: http://localhost:(\d+)/$", started.stderr)[1])
@@ -580,7 +582,7 @@ class Logs(unittest.TestCase):
                 self.assertEqual(server.get("/a").body, b"hello")
             wait_until(lambda: server.stats()["counters"]["log_lines_dropped"] > 0)
             worker = server.worker_pid()
-            for _ in range(100):  # until the supervisor's log is full, too
+            for _ in range(100):  # until the supervisor's log is full as well
                 server.send_signal(signal.SIGHUP)
                 self.assertEqual(server.get("/a").body, b"hello")
             self.assertEqual(server.worker_pid(), worker)

@@ -1,4 +1,4 @@
-"""Behind a proxy: whose address counts, and what a client that only claims one gets for it."""
+"""Behind a proxy: which address counts, and what happens to a client that claims one."""
 
 import json
 import pathlib

@@ -1,5 +1,5 @@
-"""What of a file is sent: nothing, because the client has it (RFC 9110 §13), a part, or another
-representation of it.  Whatever holds for static holds for dynamic."""
+"""Which part of a file is sent: nothing, because the client has it (RFC 9110 §13), a range, or
+another representation. The same cases run for static and for dynamic."""
 
 import email.utils
 import os
@@ -50,7 +50,7 @@ class Conditions(Case):
                     self.assertEqual(response.field("ETag"), whole.field("ETag"))
                     self.assertEqual({name for name, _ in response.fields},
                                      {"Date", "Server", "ETag"})
-                # Not a byte of a body stands between it and the next response (RFC 9112 §6.3).
+                # No byte of a body is between it and the next response (RFC 9112 §6.3).
                 self.assertEqual(client.get(target).body, b"0123456789")
 
     def test_tags_come_weak_in_lists_and_in_several_lines(self):
@@ -130,7 +130,7 @@ class Conditions(Case):
                 seen.setdefault(response.field("ETag"), set()).add(content)
                 self.assertEqual(response.field("Last-Modified"),
                                  email.utils.formatdate(second, usegmt=True))
-                # The kernel's clock for files ticks every few milliseconds.
+                # The kernel's clock for file times advances every few milliseconds.
                 harness.wait_until(lambda: self.tick(path) != nanoseconds)
             self.assertEqual(len(seen), 4, seen)
             old = next(iter(seen))
@@ -187,7 +187,7 @@ class Ranges(Case):
                 self.assertEqual(response.body, content, value)
 
     def test_several_ranges_are_parts(self):
-        """§14.6, §15.3.7.2: in the order asked for, joined where they overlap"""
+        """§14.6, §15.3.7.2: in the requested order; overlapping ranges are joined"""
         for target in self.everywhere():
             with self.server.client() as client:
                 response = client.get(target, fields={"Range": "bytes=8-, 0-1, 90-, 4-5, 5-6"})
@@ -196,7 +196,7 @@ class Ranges(Case):
                 self.assertEqual(list(parse_parts(response)),
                                  [("bytes 8-9/10", b"89"), ("bytes 0-1/10", b"01"),
                                   ("bytes 4-6/10", b"456")])
-                # The length was right: the connection goes on.
+                # The length was right: the connection continues.
                 self.assertEqual(client.get(target).body, b"0123456789")
 
     def test_ranges_that_cannot_be_met_are_416(self):
@@ -240,13 +240,13 @@ class Ranges(Case):
                 response = self.get(target, fields)
                 self.assertEqual(response.status, status, validator)
                 self.assertEqual(response.body, b"01" if status == 206 else b"0123456789")
-            # Without a match there is nothing that could not be met.
+            # Without a match, no range can be unsatisfiable.
             for validator, status in (('"x"', 200), (tag, 416)):
                 fields = {"Range": "bytes=90-", "If-Range": validator}
                 self.assertEqual(self.get(target, fields).status, status)
 
     def test_partial_answer_to_if_range_repeats_nothing(self):
-        """§15.3.7: only what is required"""
+        """§15.3.7: only the required fields"""
         for target in self.everywhere():
             tag = self.get(target).field("ETag")
             response = self.get(target, {"Range": "bytes=0-1", "If-Range": tag})
@@ -298,7 +298,8 @@ class Ranges(Case):
                              [content[i * 15:i * 15 + 10] for i in range(256)])
 
     def test_parts_of_static_files_are_zero_copy(self):
-        """Heads from memory, what is between them not through the process."""
+        """The heads of the parts come from memory; the file's bytes do not pass through the
+        process."""
         carrier = {"io_uring": "spliced_bytes", "epoll": "sendfile_bytes"}[self.server.backend]
         content = harness.pattern_bytes(4 * MIB)
         self.server.write("parts.txt", content)
@@ -316,7 +317,7 @@ class Ranges(Case):
                 self.assertTrue(response.body == content[100000:2100000])
 
     def test_pieces_of_a_download_make_the_whole(self):
-        """As a download manager asks: from several connections, with If-Range."""
+        """Like a download manager: over several connections, with If-Range."""
         content = harness.pattern_bytes(MIB + 12345)
         for directory in DIRECTORIES:
             target = f"{directory}download"

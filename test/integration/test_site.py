@@ -1,6 +1,7 @@
-"""The demonstration site, served by the sample configuration: what its pages promise is there.
+"""The demonstration site, served by the sample configuration: everything that its pages mention
+exists.
 
-The quick look of a first visitor: every link leads somewhere, nothing comes from elsewhere."""
+What a visitor checks first: every link works, and nothing is loaded from elsewhere."""
 
 import html.parser
 import pathlib
@@ -13,7 +14,7 @@ import harness  # noqa: E402
 
 WWW = harness.TREE / "www"
 
-# Links that are there to show what is refused.
+# Links to things that the server refuses.
 REFUSED = {"/nothing-here": 404, "/static/": 403, "/dynamic": 301}
 
 
@@ -42,7 +43,7 @@ class TheSite(harness.ServerCase):
         sample = (harness.TREE / "docs" / "ringlet.conf").read_text()
         sample = 'listen "127.0.0.1:0" {}\n' + re.sub(r'(?m)^listen ".*$', "", sample)
         assert '"../www"' in sample
-        # Beside the configuration, and made by the server.
+        # The store is beside the configuration; the server creates it.
         sample = sample.replace("../www", str(WWW)).replace('"../store"', '"store"')
         return harness.Server(configuration=sample, root=WWW)
 
@@ -82,7 +83,7 @@ class TheSite(harness.ServerCase):
         for file in sorted(WWW.rglob("*.html")):
             page = file.read_text()
             if not page.startswith("<!doctype html>"):
-                continue  # a part of pages
+                continue  # included in pages
             with self.subTest(file.name):
                 self.assertIn('name="viewport"', page)
                 self.assertIn('name="color-scheme" content="light dark"', page)

@@ -1,7 +1,7 @@
-"""What a site's and a location's settings do to its answers: fields, redirects, pages, listings.
+"""The effects of site and location settings: fields, redirects, pages, listings.
 
-nginx differs on purpose in one point: its add_header leaves errors out unless told `always`; here
-they get what is added, but for what would make a cache keep them."""
+One deliberate difference from nginx: its add_header does not apply to errors unless told `always`.
+Here errors get the added fields, except those that would make a cache keep the error."""
 
 import email.utils
 import html.parser
@@ -17,7 +17,7 @@ from harness import KIB, MIB, Server  # noqa: E402
 
 
 def serve(case, site="", locations=None, files=None, **options):
-    """A running server whose site has these settings; stopped with the case."""
+    """A running server whose site has these settings; the case stops it."""
     text = [f'listen "127.0.0.1:0" {{}}\nworkers = 1\naccess_log = ""\nsite "*" {{\n'
             f'  root = "{{root}}"\n  {site}']
     text += [f'  location "{path}" {{ {words} }}' for path, words in (locations or {}).items()]
@@ -89,7 +89,8 @@ class Fields(Case):
             self.assertIsNone(server.get(target).field("Server"))
 
     def test_refused_requests_get_the_fields_of_their_site(self):
-        """Those of the site that Host names, as far as it was read, or else of the default one."""
+        """The fields of the site that Host names, as far as Host was read; otherwise those of the
+        default site."""
         text = ('listen "127.0.0.1:0" {}\nworkers = 1\naccess_log = ""\n'
                 "limits { body_bytes = 1K }\ntimeouts { header = 200ms }\n")
         for name in ("first.org", "second.org"):
@@ -356,7 +357,7 @@ class Files(Case):
 
 
 class Page(html.parser.HTMLParser):
-    """The rows of a listing: (address, text) of its links, and whether it has a script."""
+    """The rows of a listing, (address, text) of each link, and whether the page has a script."""
 
     def __init__(self, page):
         super().__init__()

@@ -1,9 +1,9 @@
-"""Request smuggling: every known vector, each with its section, and what the RFCs do allow.
+"""Request smuggling: every known attack with its section, and what the RFCs do allow.
 
-Behind every row stands one more request, which a server that misjudges where the row's request ends
-would answer.  A refused row is answered once, with exactly the bytes of the error, and the
-connection ends; an allowed one is answered as it was meant, and so is the request behind it.  Each
-row is sent whole and byte by byte.
+Every row is followed by one more request. A server that is wrong about where the row's request ends
+would answer that one. A refused row gets one answer, exactly the bytes of the error, and the
+connection ends. An allowed row gets its answer, and so does the request behind it. Each row is sent
+whole and byte by byte.
 """
 
 import pathlib
@@ -26,7 +26,8 @@ REASONS = {400: b"Bad Request", 414: b"URI Too Long", 417: b"Expectation Failed"
 
 
 def with_coding(field):
-    """A request whose body is empty to those who see the coding, and a request to others."""
+    """A request whose body is empty for a server that obeys the coding, and is a request for
+    others."""
     return POST + field + b"\r\n\r\n" + LAST
 
 
@@ -212,7 +213,7 @@ REFUSED = [
     ("extension without bounds", "RFC 9112 §7.1.1, §11.2", 400, with_size(b"3;" + b"a" * 5000)),
     ("size of endless zeros", "RFC 9112 §7.1", 400, with_size(b"0" * 5000 + b"3")),
 
-    # Trailers, and what pretends to be one.
+    # Trailers, and what looks like one.
     ("request for a trailer", TRAILER, 400, CHUNKED + b"0\r\n"),
     ("trailer without a colon", TRAILER, 400, CHUNKED + b"0\r\nA\r\n\r\n"),
     ("trailer with a space before the colon", COLON, 400, CHUNKED + b"0\r\nA : b\r\n\r\n"),
@@ -304,7 +305,7 @@ REFUSED = [
     ("folded expectation", FOLD, 400, POST + b"Expect: 100-continue\r\n x\r\n\r\n"),
 ]
 
-# Each is answered by echo: its body, as it was understood, is the last column.
+# echo answers each of these; the last column is the body as it was understood.
 ALLOWED = [
     ("no body", "RFC 9112 §6.3 item 7", GET + b"\r\n", b""),
     ("POST without a length", "RFC 9112 §6.3 item 7", POST + b"\r\n", b""),
@@ -361,8 +362,7 @@ ALLOWED = [
      GET + b"Connection: , keep-alive,,\r\n\r\n", b""),
 ]
 
-# Answers that do not look at the body, which must be read past all the same (CL.0, TE.0, 0.CL).
-# None: whatever the status is.
+# Endpoints that do not use the body; it must be read all the same (CL.0, TE.0, 0.CL).
 UNREAD = {
     b"/next": {b"GET": 200, b"HEAD": 200, b"POST": 405, b"OPTIONS": None, b"TRACE": None,
               b"CONNECT": None, b"BREW": 501},
@@ -410,7 +410,7 @@ class Smuggling(harness.ServerCase):
                 send(client, request + NEXT)
                 client.end_sending()
             except (BrokenPipeError, ConnectionResetError):
-                pass  # the answer may be there before the last byte was sent
+                pass  # the answer may arrive before the last byte is sent
             self.assertEqual(without_date(answer_of(client)), refusal(status))
 
     def assert_allowed(self, body, request, send):
@@ -466,7 +466,7 @@ class Smuggling(harness.ServerCase):
             client.assert_closed()
 
     def test_broken_body_that_nobody_reads_ends_the_connection(self):
-        """RFC 9112 §7.1: where the body ends cannot be told; the answer has left already."""
+        """RFC 9112 §7.1: the end of the body is unknown; the answer has already left."""
         broken = (b"3 \r\nabc\r\n", b"0\r\nA\r\n\r\n", b"0\n\r\n", b"g\r\n", b"3\r\nabcd\r\n")
         for body in broken:
             with self.subTest(body), self.server.client() as client:

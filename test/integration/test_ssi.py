@@ -1,5 +1,5 @@
-"""Server-side includes (docs/endpoints.md, dynamic): what a client sees of pages that are made
-while they are sent, and what the server keeps of them (nothing)."""
+"""Server-side includes (docs/endpoints.md, dynamic): what a client sees of a page that is completed
+while it is sent. The server keeps nothing of it."""
 
 import gzip
 import os
@@ -17,7 +17,7 @@ ERROR = b"[an error occurred while processing the directive]"
 LOCATIONS = {"/": 'endpoint = "dynamic" filters = {"ssi"}', "/stats": 'endpoint = "stats"',
              "/plain/": 'endpoint = "dynamic"'}
 
-# Its last bytes are a directive; read from a hole, so that it takes no disk.
+# A directive ends the file; the rest is a hole, so that it needs no disk space.
 LONG = 100 * MIB
 END = b'<!--# echo var="QUERY_STRING" -->'
 
@@ -265,7 +265,7 @@ class Includes(harness.ServerCase):
 
 
 class Resources(unittest.TestCase):
-    """Servers of their own, which nobody else asks."""
+    """Servers that no other case uses."""
 
     def test_long_page_takes_no_more_memory_than_a_short_one(self):
         with Server(locations=LOCATIONS) as server:

@@ -1,4 +1,4 @@
-"""What the server tells about itself: stats in its three forms, metrics, exact under load."""
+"""What the server reports about itself: stats in its three forms, and metrics; exact under load."""
 
 import json
 import pathlib
@@ -136,8 +136,8 @@ TYPES = {"counter", "gauge", "histogram"}
 
 
 def parse_metrics(text):
-    """The text format 0.0.4, strictly: {name: (type, {labels: value})}; a family is one block, HELP
-    and TYPE come first and once, no sample is doubled, every line is complete."""
+    """The text format 0.0.4, read strictly: {name: (type, {labels: value})}. A family is one block,
+    HELP and TYPE come first and once, no sample appears twice, every line is complete."""
     assert text.endswith("\n")
     families, name = {}, None
     for line in text.splitlines():
@@ -169,7 +169,7 @@ def parse_metrics(text):
 
 
 def check_histogram(samples):
-    """Cumulative, ends with +Inf, which is the count; returns the counts by endpoint."""
+    """The buckets are cumulative, and +Inf equals the count. Returns the counts by endpoint."""
     counts = {}
     for endpoint in {dict(key[1:])["endpoint"] for key in samples}:
         buckets = [(float(dict(key[1:])["le"]), value) for key, value in samples.items()
@@ -262,7 +262,7 @@ class Access(unittest.TestCase):
 
 
 class Load(unittest.TestCase):
-    """Several workers, several connections, every kind of answer: the sums are the client's."""
+    """Several workers and connections, every kind of answer: the sums equal the client's."""
 
     CONNECTIONS = 12
     ROUNDS = 60
@@ -295,14 +295,14 @@ class Load(unittest.TestCase):
             self.check_sums(harness.wait_until(lambda: self.stats_when_alone(server)), each)
 
     def stats_when_alone(self, server):
-        """A connection that is closed has been counted with all its answers."""
+        """When a connection is closed, all its answers have been counted."""
         stats = server.stats()
         return stats if stats["connections"]["open"] == 1 else None
 
     def note_failure(self, server, failures):
         try:
             self.make_requests(server)
-        except Exception as error:  # a thread's failure is the test's
+        except Exception as error:  # a failure in a thread fails the test
             failures.append(error)
 
     def check_sums(self, stats, each):

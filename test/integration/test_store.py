@@ -1,7 +1,7 @@
-"""The value of a store: what clients see of it, and what a SIGKILL at any step leaves of it
+"""A stored value: what clients see of it, and what a SIGKILL at any step leaves of it
 (docs/endpoints.md, store).
 
-    KILL_AT   the program kill_at.c (default: that of build/)"""
+KILL_AT   the program kill_at.c (default: the one in build/)"""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ KILL_AT = os.environ.get("KILL_AT", harness.TREE / "build" / "test" / "integrati
 
 
 class Case(unittest.TestCase):
-    """A directory of its own, served for writing and for reading."""
+    """A server with a directory of its own, for writing and for reading."""
 
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-store-"))
@@ -104,7 +104,8 @@ class Store(Case):
                                  (status, ("0" if status == 201 else None, None)))
 
     def test_length_that_is_not_told_is_411_and_changes_nothing(self):
-        """RFC 9110 §15.5.12: a body that was forgotten is no empty value; one in chunks is told"""
+        """RFC 9110 §15.5.12: a forgotten body is not an empty value; a chunked body has no
+        length"""
         with self.server() as server, server.client() as client:
             self.assertEqual(client.request("PUT", "/write", body=b"kept").status, 201)
             for method in ("PUT", "POST"):
@@ -154,7 +155,7 @@ class Store(Case):
             self.assertEqual(self.names(), ["value"])
 
     def write_until_killed(self, server, round_number, delay):
-        """The last value that was acknowledged, and the last that was sent."""
+        """The last value that was acknowledged, and the last one that was sent."""
         acknowledged = attempted = None
         worker = server.worker_pid()
         killer = threading.Timer(delay, os.kill, (worker, signal.SIGKILL))
@@ -241,7 +242,7 @@ class Store(Case):
 
 
 class KillAt:
-    """A worker that dies at the COUNT-th boundary of its system calls from the block on."""
+    """From the block on, the worker dies at the COUNT-th boundary of its system calls."""
 
     def __init__(self, pid, count):
         self.command = [str(KILL_AT), str(pid), str(count)]
@@ -259,7 +260,7 @@ class KillAt:
         raise AssertionError(f"kill_at ended with {self.process.returncode}")
 
     def __exit__(self, *error):
-        """If the worker lives, it is left alone from now on."""
+        """If the worker is alive, it is no longer watched from now on."""
         self.process.terminate()
         self.place = self.process.stdout.read().strip()
         self.process.stdout.close()
@@ -267,14 +268,14 @@ class KillAt:
 
 
 class Killed(Case):
-    """The old value or the new one, whole, and the new one as soon as it was promised: wherever the
-    worker dies.  A case kills a worker at its first boundary, the next at its second, until one
-    lives long enough to answer."""
+    """The old or the new value is there, whole, wherever the worker dies; and the new one once it
+    was acknowledged. A case kills a worker at its first boundary, then one at its second, until a
+    worker lives long enough to answer."""
 
     new = b"new" * 2500  # two blocks
 
     def name_of(self, value):
-        """For comparisons that shall not print it all."""
+        """For comparisons that must not print the whole value."""
         return {None: "none", b"old": "old", self.new: "new"}.get(value, "a mixture")
 
     def stored(self):
@@ -282,7 +283,7 @@ class Killed(Case):
         return self.name_of(path.read_bytes() if path.exists() else None)
 
     def left_behind(self):
-        """How much of the new value lies in an unfinished file; "": there is no such file."""
+        """How much of the new value an unfinished file contains; "" if there is no such file."""
         lengths = [(self.directory / name).stat().st_size
                    for name in self.names() if name != "value"]
         self.assertLessEqual(len(lengths), 1)
@@ -291,11 +292,12 @@ class Killed(Case):
         return {0: "empty", len(self.new): "whole"}.get(lengths[0], "part")
 
     def ask_and_die(self, server, boundary, method, body):
-        """The answer's status, None if there was none, and where the worker died.  The supervisor
-        is held meanwhile: it would start another one, which tidies up."""
+        """The status of the answer (None without one), and where the worker died. The supervisor is
+        suspended meanwhile: otherwise it would start another worker, which removes unfinished
+        files."""
         worker, status = server.worker_pid(), None
         with server.client() as client:
-            client.get("/stats")  # the connection is this worker's
+            client.get("/stats")  # this worker has the connection
             with KillAt(worker, boundary) as kill:
                 server.send_signal(signal.SIGSTOP)
                 try:
@@ -307,7 +309,8 @@ class Killed(Case):
         return status, kill.place
 
     def assert_next_write_works(self, server):
-        """In the worker that the supervisor has started instead, and which has tidied up."""
+        """In the worker that the supervisor started instead, after it has removed unfinished
+        files."""
         server.send_signal(signal.SIGCONT)
         with server.client() as client:
             found = client.get("/read")
@@ -318,8 +321,8 @@ class Killed(Case):
         self.assertEqual(self.names(), ["value"])
 
     def kill_anywhere(self, method, before, after, status):
-        """Where workers died, and the states that they left, in order: what was stored, and what
-        beside it."""
+        """Where workers died, and the states that they left, in order: the stored value, and
+        further files."""
         places, met, answered = [], [], None
         while answered is None:
             with self.server(more="store_bytes = 10K") as server:
@@ -352,7 +355,7 @@ class Killed(Case):
         self.assertEqual(seen, set(expected))
 
     def assert_died_around(self, places, *calls):
-        """Each call of the sequence; a ring tells of none of them, only of being entered."""
+        """Each call of the sequence; on io_uring only the enters are visible."""
         if harness.BACKEND == "io_uring":
             self.assertEqual(set(places), {"before io_uring_enter", "after io_uring_enter"})
             self.assertGreater(len(places), 2 * (len(calls) - 1))

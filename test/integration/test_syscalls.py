@@ -1,4 +1,4 @@
-"""Which system calls a request costs, as strace sees them in the worker."""
+"""The system calls that a request costs, as strace sees them in the worker."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from harness import Server  # noqa: E402
 
 
 class Traced:
-    """Counts the system calls of a process, kernel workers apart, while the block runs."""
+    """Counts the system calls of a process, without kernel workers, while the block runs."""
 
     def __init__(self, pid, output):
         self.pid, self.output = pid, output
@@ -58,7 +58,7 @@ class Requests(unittest.TestCase):
                 harness.wait_until(lambda: [client.get(target).status for target in targets]
                                    and server.stats()["cache"]["cache_bytes"] > 0)
                 rounds = []
-                while len(rounds) < 5 and {} not in rounds:  # a root grows old within a second
+                while len(rounds) < 5 and {} not in rounds:  # the root is reopened after a second
                     with Traced(server.pid, server.directory / "trace") as traced:
                         for target in targets * 10:
                             client.get(target)
@@ -73,7 +73,7 @@ class Requests(unittest.TestCase):
                     arguments=["--single-process"]) as server:
             with server.client() as client:
                 targets = ["/ping", "/file", "/dynamic/file"]
-                for target in targets:  # pools, pipes and threads are there afterwards
+                for target in targets:  # makes pools, pipes and threads
                     client.get(target)
                 with Traced(server.pid, server.directory / "trace") as traced:
                     for target in targets * 10:
