@@ -3,12 +3,12 @@
 
     summary.py BUILD/meson-logs/testlog.json
 
-Meson counts programs; people want to know about cases.  So the output of each program is read: TAP
-(the Python tests) or cmocka's lines (the C tests); a program that prints neither is one case.  The
-count errs on the dark side: a case that was announced and never ended (a crash, a timeout) failed,
-a program that failed without naming a case is a failure of its own, and so is a skip that names no
-reason, or whose reason is that io_uring is missing, for then half of the server went untested.
-Failures and skips are named before the count.  Exit code 1 if anything failed or nothing ran.
+Meson counts programs, this script counts cases. It reads the output of each program: TAP (the
+Python tests) or cmocka's lines (the C tests); a program that prints neither is one case. In doubt
+it counts a failure: a case that was announced and never ended (a crash, a timeout) has failed. A
+program that failed without naming a case is a failure. So is a skip without a reason, and a skip
+because io_uring is missing, since half of the server then went untested. Failures and skips are
+listed before the count. The exit code is 1 if anything failed or nothing ran.
 """
 
 import json
@@ -29,7 +29,7 @@ class Count:
         self.passed = 0
         self.failures = []  # sentences
         self.skips = []
-        self.details = {}   # of a failure: what its case said
+        self.details = {}   # of a failure: the message of its case
 
     def skip(self, name, reason):
         if not reason:
@@ -44,13 +44,13 @@ class Count:
 
 
 def diagnostics(output):
-    """The comment lines that follow a case: meson shows them to nobody."""
+    """The comment lines after a case, which meson does not show."""
     comment = re.match(r"(\n#.*)*", output)[0]
     return comment.strip().splitlines()[:DETAIL_LINES_MAX]
 
 
 def count_tap(count, program, output):
-    """Adds the cases of a TAP stream; returns whether it was one."""
+    """Adds the cases of a TAP stream; returns whether it is one."""
     plan = re.search(r"^1\.\.(\d+)", output, re.MULTILINE)
     if not plan:
         return False
@@ -72,7 +72,7 @@ def count_tap(count, program, output):
 
 
 def count_cmocka(count, program, output):
-    """Adds the cases of cmocka's standard output; returns whether there were any."""
+    """Adds the cases of cmocka's output; returns whether there were any."""
     announced = [int(number) for number in
                  re.findall(r"^\[=+\] .*?Running (\d+) test", output, re.MULTILINE)]
     if not announced:
@@ -91,7 +91,7 @@ def count_cmocka(count, program, output):
             running, spoken, ended = case, "", ended + 1
             continue
         if case != running:
-            continue  # a line of the closing list
+            continue  # a line of the list at the end
         if word == "OK":
             count.passed += 1
         elif word == "FAILED":

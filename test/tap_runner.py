@@ -1,8 +1,8 @@
 """Runs unittest cases and prints the Test Anything Protocol, one line a case.
 
-unittest's own output is for people: it cannot be counted after a crash or a timeout.  Here the plan
-comes first, so that a case which never ran is missed, and a skip always carries its reason.  Every
-Python test of the project ends in `tap_runner.main()`; `scripts/test` counts the lines.
+The output of unittest is for people: it cannot be counted after a crash or a timeout. Here the plan
+comes first, so that a case that never ran is noticed, and every skip has a reason. Every Python
+test of the project ends in `tap_runner.main()`; `scripts/test` counts the lines.
 
 The cases run in a child of a guard process.  However they end (passed, failed, terminated, killed),
 the guard then kills every process that they started, whatever session it is in, so that a test
@@ -86,7 +86,8 @@ class TapResult(unittest.TestResult):
 
 
 def name_of(test):
-    """`Class.test_claim`; what failed to load or set up a class has only its description."""
+    """`Class.test_claim`; something that failed to load, or a failed set-up of a class, has only
+    its description."""
     parts = test.id().split(".")
     return ".".join(parts[-2:]) if isinstance(test, unittest.TestCase) else test.id()
 
@@ -188,7 +189,7 @@ def main(module="__main__"):
         sys.exit(0)
 
     run_guarded()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a timeout: clean up, as at Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a timeout: clean up as for Ctrl-C
     print(f"1..{len(cases)}", flush=True)
     result = TapResult(sys.stdout)
     unittest.TestSuite(cases).run(result)

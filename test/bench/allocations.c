@@ -1,8 +1,9 @@
-/* Counts heap allocations of whatever it is preloaded into (LD_PRELOAD).
+/* Counts the heap allocations of a program that preloads it (LD_PRELOAD).
  *
- * The count stands in a file that ALLOCATIONS names, mapped and shared, so that a test reads it
- * while the program runs, processes forked from it are counted too, and the program needs no door
- * for it.  The allocations themselves are glibc's, called by its own names for them. */
+ * The environment variable ALLOCATIONS names a file that holds the count. It is mapped and shared,
+ * so that a test can read it while the program runs, forked processes are counted too, and the
+ * program needs no interface for it. The allocations are done by glibc, called by its internal
+ * names. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,7 +16,7 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-/* Until the file is mapped, nobody looks. */
+/* Until the file is mapped, the count is not visible. */
 static _Atomic uint64_t count_before_mapping;
 static _Atomic uint64_t *allocation_count = &count_before_mapping;
 

@@ -1,12 +1,12 @@
-"""The benchmark's course; scripts/bench builds what it needs and starts it.
+"""The course of the benchmark. scripts/bench builds what it needs and starts it.
 
-All servers run, each on a port of its own and on the server's core; the load runs on the other.
-For each case they are asked by turns, round after round, every second round backwards, so that what
-the machine does meanwhile falls on all of them; and by several processes of each, one after the
-other, for one may be some percent faster than its twin as long as it lives.  Cores do not sleep
-meanwhile; a run during which the host of a virtual machine took time away all the same is made
-again, and counts only if too few others do.  A server that answers a case with another status than
-is due has no row in it and a remark instead; a run with an error is a remark too.
+All servers run at the same time, each on its own port, on the server's core; the load generator has
+the other core. For each case the servers are measured in alternation, round after round, every
+second round in reverse, so that disturbances fall on all of them. Several processes of each server
+take turns, because one may be some percent faster than its twin as long as it lives. Cores do not
+sleep meanwhile. A run during which the host of a virtual machine took CPU time is repeated, and
+counts only if too few others do. A server that answers a case with a wrong status gets a remark
+instead of a row; a run with an error is a remark too.
 """
 
 import argparse
@@ -57,8 +57,8 @@ class Course:
                           else case.is_quick or not options.quick)]
 
     def rounds(self, case):
-        """As many as asked for where servers are compared closely, half as many longer ones of
-        latencies, elsewhere a quarter."""
+        """The requested number where servers are compared closely; half as many, but longer ones,
+        for latencies; otherwise a quarter."""
         if case.kind in ("schedule", "slow"):
             return range(self.latency_pairs)
         has_target = case.kind == "plain" and case.name in targets.CASES
@@ -114,10 +114,11 @@ class Course:
     def other_cases(self, case, server):
         return [what.BY_NAME[name] for name in targets.other_cases(case.name, server.name)]
 
-    # What every case begins with
+    # How every case begins
 
     def answers(self, case, server):
-        """Asks once, so that a case a server does not know is no run of errors."""
+        """Sends one request, so that a case that a server does not support is not a run full of
+        errors."""
         path = case.path or (self.directory / case.paths).read_text().split("\n")[0]
         client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         try:
@@ -148,7 +149,7 @@ class Course:
         return found
 
     def run_once(self, case, server, round_number, seconds=None, options=(), name=None):
-        # What warms up does not count, and what is cold is so only once: neither is made again.
+        # A warm-up does not count, and a cold cache is cold only once: neither is repeated.
         is_repeatable = round_number >= 0 and case.kind != "cold"
         make_run = self.calm_runs.measure if is_repeatable else measure.measure
         try:
@@ -183,9 +184,9 @@ class Course:
                 self.load, server, case, 0.3)
 
     def schedule(self, case):
-        """Open loop, at 80 % of what nginx (or else the first server) reaches.  A run is long
-        enough for several pauses of the machine, after which what waited is to be served: with one
-        or none, its p99 is chance."""
+        """Open loop, at 80 % of what nginx (or else the first server) reaches. A run must be long
+        enough for several pauses of the machine, each followed by a backlog: with one pause or
+        none, the p99 is chance."""
         takers = self.takers(case)
         standard = next((server for server in takers if server.name == "nginx"), takers[0])
         rate = 0.8 * self.calm_runs.measure(self.load, standard, case,
@@ -200,8 +201,8 @@ class Course:
                 self.run_once(case, server, i, 60, ("--requests", what.COLD_COUNT))
 
     def slow(self, case):
-        """Each round alone, then beside them, when all their sockets are full; what they cost grows
-        no more from then on."""
+        """Each round first measures the server alone, then beside the slow readers, when all their
+        sockets are full and their memory no longer grows."""
         takers = self.takers(case)
         for i in self.rounds(case):
             for server in takers if i % 2 == 0 else reversed(takers):
@@ -230,12 +231,12 @@ class Course:
                         f"with them {there[1] / 1e6:.1f} to {after[1] / 1e6:.1f}")
 
     def idle(self, case):
-        # Ringlet keeps two descriptors free for each connection, a socket and a file, and some for
+        # Ringlet reserves two descriptors for each connection, a socket and a file, and some for
         # the files of its cache.
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         count = min(IDLE_COUNT_MAX, descriptors // 2 - 600)
         for server in self.takers(case):
-            self.restart(case, server)  # nothing is left over that connections could use
+            self.restart(case, server)  # no descriptor is left for connections
             pids = server.pids()
             measure.settle(pids)
             own, kernel = measure.anonymous_bytes(pids), measure.kernel_bytes()

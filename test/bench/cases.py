@@ -1,4 +1,4 @@
-"""What is measured: the cases, and the files they ask for."""
+"""The cases, and the files that they request."""
 
 import dataclasses
 import os
@@ -14,7 +14,8 @@ COLD_COUNT = 128
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """`length` is that of a body; `kind` says how it is run: plain, schedule, cold, slow, idle."""
+    """`length` is the length of a body; `kind` is how the case runs: plain, schedule, cold, slow,
+    idle."""
 
     name: str
     path: str = ""
@@ -23,15 +24,15 @@ class Case:
     depth: int = 1
     is_reopening: bool = False
     status: int = 200
-    field: str = ""            # @MODIFIED@ stands for what the server said of the file
-    paths: str = ""            # a file of paths below the bench's directory
+    field: str = ""            # @MODIFIED@ is replaced by the file's Last-Modified
+    paths: str = ""            # a file with paths, below the directory of the benchmark
     kind: str = "plain"
     has_ceiling: bool = False
     is_quick: bool = False
 
     @property
     def is_large(self):
-        """Compared by the byte, for few requests end while it is measured."""
+        """Compared per byte, because few requests end during a run."""
         return self.length >= MIB
 
 
@@ -78,9 +79,9 @@ def _write(path, length):
 
 
 def make_files(root, directory, cases):
-    """Writes what these cases ask for; the paths' files stand in the directory."""
+    """Writes the files for these cases; the lists of paths are in the directory, too."""
     (root / "dynamic").mkdir(parents=True)
-    (root / "ping").write_bytes(b"pong")  # for those that have no cheaper answer
+    (root / "ping").write_bytes(b"pong")  # for servers without a cheaper answer
     wanted = {case.path for case in cases} | {"/1k", "/1m"}
     wanted |= {"/1g" for case in cases if case.kind == "slow"}
     for path in sorted(wanted):
@@ -97,7 +98,8 @@ def make_files(root, directory, cases):
 
 
 def forget_pages(root):
-    """Takes the cold files out of the page cache; they were synced, so that all of them go."""
+    """Removes the cold files from the page cache. They are synced before, so that all pages can
+    go."""
     for entry in (root / "cold").iterdir():
         fd = os.open(entry, os.O_RDONLY)
         try:

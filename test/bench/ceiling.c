@@ -1,13 +1,12 @@
-/* The ceiling: what answering costs when nothing is done but to answer.
+/* The ceiling: the cost of a server that only answers.
  *
- * An io_uring responder that looks at nothing of a request but where its head ends, and sends the
- * same bytes each time, from memory.  It has what a careful server has, so that the rest is the
- * kernel: a multishot accept, multishot receives into shared buffers, one enter for all that is
- * ready, requests that came together answered by one send, and a completion for every send, since
- * a server that keeps its promises needs it.  Whatever Ringlet costs beyond it, Ringlet itself
- * costs.
+ * An io_uring responder that looks only for the end of a request's head and sends the same bytes
+ * each time, from memory. It has what a careful server has, so that the rest is the kernel: a
+ * multishot accept, multishot receives into shared buffers, one enter for everything that is ready,
+ * one send for requests that came together, and a completion for every send, because a server that
+ * keeps its promises needs it. What Ringlet costs beyond it is Ringlet's own cost.
  *
- * It serves loopback clients one knows, for a benchmark: nothing is checked, bounded or logged. */
+ * It is for known clients on loopback in a benchmark: nothing is checked, bounded or logged. */
 #include <arpa/inet.h>
 #include <liburing.h>
 #include <netinet/tcp.h>
@@ -28,10 +27,10 @@ enum {
 	BUFFER_COUNT = 1024,      /* a power of two */
 	BUFFER_SIZE = 4096,
 	GATHERED_MAX = 16,
-	GATHERED_BYTES = 1 << 16, /* what is longer is not repeated */
+	GATHERED_BYTES = 1 << 16, /* longer answers are not repeated */
 };
 
-/* What a completion is of: the kind above the descriptor. */
+/* What a completion belongs to: the kind, above the descriptor. */
 enum kind { ACCEPTED, RECEIVED, SENT, CLOSED };
 
 struct connection {
@@ -76,7 +75,7 @@ static struct io_uring_sqe *take_sqe(struct responder *responder, enum kind kind
 	return sqe;
 }
 
-/* The io_uring_prep functions clear user_data in some versions of liburing: it is set again. */
+/* The io_uring_prep functions of some liburing versions clear user_data; so it is set again. */
 static void mark(struct io_uring_sqe *sqe, enum kind kind, int fd)
 {
 	sqe->user_data = (uint64_t)kind << 32 | (uint32_t)fd;
@@ -132,7 +131,7 @@ static void answer(struct responder *responder, int fd)
 	send_rest(responder, fd);
 }
 
-/* Closing waits for the send in flight; both ends of a connection's life come by here. */
+/* Closing waits for the send in flight; both ends of a connection come here. */
 static void end_if_done(struct responder *responder, int fd)
 {
 	const struct connection *connection = &responder->connections[fd];
@@ -196,7 +195,7 @@ static void become_received(struct responder *responder, int fd, const struct io
 		receive_always(responder, fd);
 }
 
-/* With --close the client closes next, having seen the end, and that ends the receive. */
+/* With --close the client closes next, after it has seen the end; that ends the receive. */
 static void become_sent(struct responder *responder, int fd, int result)
 {
 	struct connection *connection = &responder->connections[fd];
@@ -257,7 +256,7 @@ static void serve(struct responder *responder)
 
 /* --- before it ------------------------------------------------------------------------------ */
 
-/* The fields are those of a server that serves files, so that as many bytes are sent. */
+/* The fields are those of a file server, so that the length of the answer is comparable. */
 static void make_response(struct responder *responder, size_t body_length)
 {
 	char head[512];

@@ -1,11 +1,12 @@
-/* Connections that are held rather than used.
+/* Connections that are held, not used.
  *
  *     holders idle PORT COUNT PATH     each makes one request, and then none
  *     holders slow PORT COUNT PATH     each asks for a large file and reads 4 KiB of it a second
  *
- * Prints `ready` when all of them are there, and ends with its standard input.  It shares its core
- * with the load, whose latencies are measured, and gives way to it (measure.py): what reads slowly
- * reads one by one, spread over the second, and does as little as it can. */
+ * Prints `ready` when all connections exist, and ends when its standard input ends. It shares its
+ * core with the load generator, whose latencies are measured, and has a lower priority
+ * (measure.py). Slow readers read one after the other, spread over the second, and do as little as
+ * possible. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -20,7 +21,7 @@
 
 enum { CHUNK = 4096, SLOW_BUFFER = 16384 };
 
-/* Connects, asks, and waits for the beginning of the answer. */
+/* Connects, sends the request, and waits for the beginning of the answer. */
 static int open_one(uint16_t port, const char *path, bool is_slow)
 {
 	const struct sockaddr_in address = { .sin_family = AF_INET,
@@ -46,7 +47,7 @@ static int open_one(uint16_t port, const char *path, bool is_slow)
 	return fd;
 }
 
-/* Waits until then, or for ever (0).  Returns whether the standard input ended. */
+/* Waits until that time, or for ever (0). Returns whether standard input ended. */
 static bool input_ends_until(uint64_t until_ns)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };

@@ -1,11 +1,11 @@
-/* What a request costs in user space, for callgrind to count: a case, served so many times.
+/* The cost of a request in user space, for callgrind to count: serves a case a number of times.
  *
  *	instructions ping 200
  *
- * One worker's connections, router and endpoints on the simulated backend, so that neither the
- * kernel nor the machine has a say.  Only what runs inside serve() is to be counted
- * (--toggle-collect=serve); test_instructions.py takes the difference of two counts, so that what
- * is done once falls out, and leaves the simulated backend's own part away. */
+ * The connections, router and endpoints of one worker on the simulated backend, so that neither the
+ * kernel nor the machine matters. Only what runs inside serve() is counted
+ * (--toggle-collect=serve). test_instructions.py takes the difference of two counts, so that work
+ * that is done once does not count, and subtracts the simulated backend's own part. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +101,7 @@ static void make_file(void)
 	simulated_make_file(proactor, "www/file.txt", (struct text){ contents, sizeof(contents) });
 }
 
-/* As the configuration would have it: root "www". */
+/* Like a configuration with root "www". */
 static void *open_static(void)
 {
 	struct setting_value *value;
@@ -125,7 +125,7 @@ static void *open_ping(void)
 	return state;
 }
 
-/* A handful of locations, as configurations have them. */
+/* Some locations, as configurations have them. */
 static void open_server(void)
 {
 	static const char *const PINGS[] = { "/ping", "/api/v1", "/download", "/stats" };
@@ -138,7 +138,7 @@ static void open_server(void)
 		.directory_count_max = 1000 });
 	must(simulated_open(&proactor, &(struct simulated_options){ 0 }) == 0, "simulated");
 	make_file();
-	simulated_advance(proactor, 10 * SECOND); /* the cache trusts no file that is new */
+	simulated_advance(proactor, 10 * SECOND); /* the cache loads no new file */
 	router_init(&router);
 	site = router_add_site(&router, text_literal("*"));
 	for (size_t i = 0; i < sizeof(PINGS) / sizeof(PINGS[0]); i++)
@@ -148,7 +148,7 @@ static void open_server(void)
 	http1_service_open(&service, &streams, &router, &OPTIONS);
 }
 
-/* No timeout comes first: the endings of connections would be measured with it. */
+/* No timeout may expire: the ends of connections would be measured, too. */
 static void close_server(void)
 {
 	http1_service_stop(&service);
@@ -167,7 +167,7 @@ static void close_server(void)
 /* Callgrind finds it by its name. */
 void serve(int new_socket);
 
-/* A turn of the worker's loop; before it, what the listener would do with a new connection. */
+/* A turn of the worker's loop. Before it, what the listener does with a new connection. */
 __attribute__((noinline, noipa)) void serve(int new_socket)
 {
 	if (new_socket >= 0)

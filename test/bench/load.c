@@ -1,15 +1,15 @@
-/* A light load: as many requests as it is told, for as little of its own core as possible.
+/* A light load generator: makes as many requests as it is told, and uses little of its own core.
  *
- * One thread, one epoll, blocking on nothing.  Bodies are thrown away inside the kernel
- * (MSG_TRUNC), so that a client that copies does not decide how fast a server may be.  Every
- * latency is kept and sorted at the end: the percentiles are exact.  Closed loop (the default):
- * each connection asks again when it was answered.  Open loop (--rate): request i is due at i /
- * rate, and its latency counts from then, so that a server that stalls is charged for all whom it
- * kept waiting.
+ * One thread, one epoll instance, no blocking call. Bodies are discarded inside the kernel
+ * (MSG_TRUNC), so that the client's copies do not limit the server. Every latency is stored and
+ * sorted at the end, so the percentiles are exact. Closed loop (the default): each connection sends
+ * its next request when it gets an answer. Open loop (--rate): request i is due at i / rate, and
+ * its latency counts from then, so that a server that stalls is charged for every client that
+ * waits.
  *
- * The result is one line of JSON.  An answer with another status than was expected, without
- * Content-Length, or cut short is an error; errors are counted by kind, and make the exit code 1.
- * Only the loopback is ever addressed. */
+ * The result is one line of JSON. An answer with an unexpected status, without Content-Length, or
+ * cut short is an error. Errors are counted by kind and make the exit code 1. It connects to
+ * loopback only. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -29,10 +29,10 @@
 
 enum {
 	HEAD_SIZE = 4096,
-	BATCH_SIZE = 16384, /* bytes of requests sent at once; always fits an empty socket */
+	BATCH_SIZE = 16384, /* bytes of requests sent at once; always fits into an empty socket */
 	DEPTH_MAX = 64,
 	EVENT_COUNT = 256,
-	ERROR_COUNT_MAX = 1000, /* a server that is down must not be asked for ever */
+	ERROR_COUNT_MAX = 1000, /* do not connect to a dead server for ever */
 };
 
 #define DISCARDED_AT_ONCE (UINT64_C(1) << 30)
@@ -44,7 +44,7 @@ struct options {
 	unsigned connection_count;
 	unsigned depth;
 	double seconds;
-	uint64_t request_count; /* 0: as many as fit in the time */
+	uint64_t request_count; /* 0: as many as possible in the time */
 	double rate;            /* 0: closed loop */
 	const char *congestion; /* the congestion control; NULL: the system's */
 	bool is_reopening;      /* a connection for each request */
@@ -59,7 +59,7 @@ struct request {
 struct client {
 	int fd; /* negative: not connected */
 	bool is_connecting;
-	bool awaits_end; /* answered; the server is to close */
+	bool awaits_end; /* answered; the server should close */
 	bool is_last;    /* the server said that it will close */
 	unsigned outstanding;
 	uint64_t began_ns; /* of the whole batch */
@@ -74,14 +74,14 @@ struct run {
 	size_t request_kinds;
 	size_t next_request;
 	struct client *clients;
-	struct client **idle; /* open loop: those free for the next arrival */
+	struct client **idle; /* open loop: connections free for the next arrival */
 	unsigned idle_count;
 	int epoll;
 	uint64_t begin_ns;
 	uint64_t end_ns;
 	uint64_t issued;
 	uint64_t answered;
-	uint64_t lost; /* asked on a connection that failed */
+	uint64_t lost; /* sent on a connection that failed */
 	uint64_t body_bytes;
 	uint64_t reconnects;
 	uint64_t failures[FAILURE_COUNT];
@@ -169,7 +169,7 @@ static bool has_more_to_ask(const struct run *run)
 	return !run->options.request_count || run->issued < run->options.request_count;
 }
 
-/* The client is free: it asks again, or waits for the next arrival. */
+/* The client is free: it sends its next request, or waits for the next arrival. */
 static void ask_again(struct run *run, struct client *client)
 {
 	uint64_t now = now_ns();
@@ -180,7 +180,7 @@ static void ask_again(struct run *run, struct client *client)
 		begin_batch(run, client, now);
 }
 
-/* One that was waiting for an arrival goes on waiting, and will connect then. */
+/* A connection that waited for an arrival continues to wait, and connects then. */
 static void fail_client(struct run *run, struct client *client, enum failure failure)
 {
 	bool was_busy = client->outstanding > 0 || client->awaits_end;
@@ -192,7 +192,7 @@ static void fail_client(struct run *run, struct client *client, enum failure fai
 		ask_again(run, client);
 }
 
-/* What the server will not answer on this connection, as it said, is asked again on the next. */
+/* Requests that the server will not answer on this connection are sent again on the next one. */
 static void reconnect(struct run *run, struct client *client)
 {
 	run->issued -= client->outstanding;
@@ -207,7 +207,7 @@ static void reopen(struct run *run, struct client *client)
 	ask_again(run, client);
 }
 
-/* What the peer's acknowledgements cost is spent on its core, so that our part matters, too. */
+/* The cost of the peer's acknowledgements is spent on its core, so our side matters, too. */
 static bool choose_congestion_control(int fd, const char *name)
 {
 	return !name ||
@@ -230,8 +230,7 @@ static bool open_connection(struct client *client, const struct options *options
 	       errno == EINPROGRESS;
 }
 
-/* Sends the batch in one piece.  Nothing of an earlier one can be in the socket, so that it fits.
- */
+/* Sends the batch in one piece. The socket is empty, so the batch fits. */
 static ssize_t send_batch(struct run *run, struct client *client)
 {
 	char batch[BATCH_SIZE];
@@ -252,8 +251,8 @@ static ssize_t send_batch(struct run *run, struct client *client)
 	return (size_t)sent == length ? sent : -EMSGSIZE;
 }
 
-/* On the loopback a connection is established when connect() returns, unless the server's queue is
- * full; only then is writability waited for. */
+/* On loopback connect() returns an established connection unless the server's queue is full; only
+ * then this waits until the socket is writable. */
 static void begin_on_new_connection(struct run *run, struct client *client)
 {
 	ssize_t sent;
@@ -322,7 +321,7 @@ static const char *find_field(const char *head, const char *name)
 	return NULL;
 }
 
-/* Takes a head apart that is complete.  Returns whether it was what was asked for. */
+/* Parses a complete head. Returns whether it is the expected answer. */
 static bool read_head(struct run *run, struct client *client, const char *head)
 {
 	unsigned status;
@@ -349,7 +348,7 @@ static bool read_head(struct run *run, struct client *client, const char *head)
 	return true;
 }
 
-/* Returns whether more answers are due on the same connection. */
+/* Returns whether more answers must come on this connection. */
 static bool answer_ended(struct run *run, struct client *client)
 {
 	if (client->outstanding == 1 && client->kept > 0) {
@@ -375,7 +374,7 @@ static void drop_kept(struct client *client, size_t length)
 	memmove(client->bytes, client->bytes + length, client->kept);
 }
 
-/* Returns whether the body went on to the end of what is kept, or ended there. */
+/* Returns whether the body extends to the end of the received bytes, or ended there. */
 static bool read_kept_body(struct run *run, struct client *client)
 {
 	size_t length = client->kept < client->body_remaining ? client->kept
@@ -405,7 +404,7 @@ static void read_kept(struct run *run, struct client *client)
 	}
 }
 
-/* Returns the count of bytes received, or 0 when the connection was given up or has none. */
+/* Returns the number of bytes received, or 0 if the connection was given up or has none. */
 static size_t receive(
 	struct run *run, struct client *client, void *bytes, uint64_t length, int flags)
 {
@@ -418,7 +417,7 @@ static size_t receive(
 	if (client->awaits_end && received == 0)
 		reopen(run, client);
 	else if (received == 0 && !client->outstanding)
-		drop_connection(client); /* waiting for an arrival: the next will connect */
+		drop_connection(client); /* waiting for an arrival: the next one connects */
 	else
 		fail_client(run, client, CLOSED_EARLY);
 	return 0;
@@ -539,7 +538,7 @@ static double percentile_us(const struct run *run, double share)
 	return (double)run->latencies_ns[index] / 1e3;
 }
 
-/* Open loop: requests that were due and that no connection was free to make. */
+/* Open loop: requests that were due while no connection was free. */
 static uint64_t unsent_count(const struct run *run)
 {
 	double due = (double)(run->end_ns - run->begin_ns) * run->options.rate / 1e9;
@@ -661,7 +660,7 @@ static void check_options(const struct options *options)
 		refuse();
 	if (options->depth < 1 || options->depth > DEPTH_MAX)
 		refuse();
-	/* An arrival is one request, and so is a connection that is opened for it. */
+	/* An arrival is one request; it may also open a connection. */
 	if (options->depth > 1 && (options->rate > 0 || options->is_reopening))
 		refuse();
 }

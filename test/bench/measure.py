@@ -1,10 +1,11 @@
-"""One run: the load against a server, what the server spent on it, and what the host took away.
+"""One run: the load generator against a server, the CPU time that the server spent, and the time
+that the host took.
 
-CPU time is that of a process's clock, in nanoseconds: utime + stime of proc_pid_stat(5) are the
-same, but told in ticks of 10 ms, 2.5 % of a run.  It holds all threads, also those that the kernel
-started for the ring and those that ended; over all processes of a server.  Nothing else runs on
-the server's core, and a server that is asked for nothing takes none.  On a virtual machine it also
-holds what the host gave to others meanwhile, which proc_stat(5) tells as `steal`.
+CPU time comes from the process's clock, in nanoseconds. utime + stime of proc_pid_stat(5) are the
+same, but in ticks of 10 ms, which are 2.5 % of a run. It includes all threads, also the kernel's
+threads for the ring and threads that ended, and is summed over all processes of a server. Nothing
+else runs on the server's core, and an idle server takes no time. On a virtual machine it also
+includes the time that the host gave to others, which proc_stat(5) reports as `steal`.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class LoadFailed(RuntimeError):
-    """The run had errors: its figures say nothing."""
+    """The run had errors: its figures mean nothing."""
 
 
 def cpu_seconds(pids):
@@ -30,12 +31,12 @@ def cpu_seconds(pids):
 
 
 def _clock_of(pid):
-    """As clock_getcpuclockid(3) makes it: CPUCLOCK_SCHED of the whole process."""
+    """The clock id that clock_getcpuclockid(3) makes: CPUCLOCK_SCHED of the whole process."""
     return ~pid << 3 | 2
 
 
 def stolen_seconds(cpus):
-    """Of each of these cores, since the machine was started."""
+    """The stolen time of each of these cores, since the machine was started."""
     ticks = {fields[0]: int(fields[8]) for line in pathlib.Path("/proc/stat").open()
              if (fields := line.split()) and fields[0].startswith("cpu")}
     return [ticks[f"cpu{cpu}"] / TICKS for cpu in cpus]
@@ -64,14 +65,14 @@ def thread_count(pids):
 
 
 def kernel_bytes():
-    """All that the kernel holds for itself, sockets' buffers included."""
+    """All memory that the kernel uses for itself, including socket buffers."""
     text = pathlib.Path("/proc/meminfo").read_text()
     return sum(int(re.search(rf"^{key}:\s+(\d+)", text, re.MULTILINE)[1]) * 1024
                for key in ("SUnreclaim", "KernelStack", "PageTables"))
 
 
 class Load:
-    """Runs the load program on the second core; the servers are on the first."""
+    """Runs the load generator on the second core; the servers are on the first."""
 
     def __init__(self, program, cpus, directory, congestion_control):
         self.program = program
@@ -140,30 +141,31 @@ def measure(load, server, case, seconds, options=()):
 
 @contextlib.contextmanager
 def awake_cores(path="/dev/cpu_dma_latency"):
-    """As long as the block lasts, cores with nothing to do spin rather than sleep, by the kernel's
-    PM QoS (Documentation/power/pm_qos_interface.rst).  A virtual machine's core that sleeps is
-    given to others, and waking it takes its host's time: in the run of whoever waits for it, and
-    of whoever wakes it.  Yields what idle cores do: without leave for that they sleep, and why."""
+    """While the block runs, idle cores spin instead of sleeping, by the kernel's PM QoS
+    (Documentation/power/pm_qos_interface.rst). The host of a virtual machine gives a sleeping core
+    to others, and waking it takes the host's time, which is charged to the process that waits and
+    to the one that wakes it. Yields what idle cores do: without permission they sleep, and the text
+    says why."""
     with contextlib.ExitStack() as held:
         try:
             request = held.enter_context(open(path, "wb", buffering=0))
-            request.write(struct.pack("i", 0))  # microseconds that waking may take
+            request.write(struct.pack("i", 0))  # microseconds that a wake-up may take
             manner = "spin (PM QoS)"
         except OSError as error:
             manner = f"sleep ({error})"
         yield manner
 
 
-# One tick of the clock in a run of 0.4 s is 0.025; a host that others use takes up to 0.3 for
-# seconds at a time, and runs take up to five times as long then.
+# One tick in a run of 0.4 s is 0.025. A host that others use takes up to 0.3 for seconds at a time,
+# and runs then take up to five times as long.
 DISTURBED_SHARE = 0.03
 TRIES_MAX = 8
 
 
 class CalmRuns:
-    """Calls `make_run`, as measure() above; if the host took much of a core away meanwhile, again
-    after a pause, and the least disturbed run counts, whatever its figures; as long as there are
-    `seconds_left` for that."""
+    """Calls `make_run`, like measure() above. If the host took much of a core meanwhile, it tries
+    again after a pause, as long as `seconds_left` allows. The least disturbed run counts, whatever
+    its figures."""
 
     def __init__(self, make_run, pause=0.5):
         self.make_run = make_run
@@ -225,7 +227,7 @@ def _calls_by_strace(load, server, case, seconds):
 
 
 def system_calls_per_request(load, server, case, seconds):
-    """A run of its own, since counting slows down; and by what it was counted."""
+    """A separate run, because counting slows the server down; returns also what counted."""
     for name, count in (("perf", _calls_by_perf), ("strace", _calls_by_strace)):
         if not shutil.which(name):
             continue
@@ -242,8 +244,8 @@ def system_calls_per_request(load, server, case, seconds):
 
 
 class Holders:
-    """Connections kept by the program of that name as long as the block lasts.  It runs when the
-    load, on the same core, has nothing to do: the latencies are a server's, not its own."""
+    """Connections that the program of that name holds while the block runs. It runs only when the
+    load generator on the same core is idle, so that the latencies are the server's, not its own."""
 
     def __init__(self, program, cpu, *arguments):
         self.command = [str(program), *map(str, arguments)]
@@ -273,7 +275,8 @@ class Holders:
 
 
 def settle(pids, seconds=3.0):
-    """Until the server takes next to no time, a thousandth of a core: what was begun has ended."""
+    """Waits until the server takes almost no time, a thousandth of a core: then everything that was
+    begun has ended."""
     deadline = time.monotonic() + seconds
     before = -1.0
     while time.monotonic() < deadline and (taken := cpu_seconds(pids)) - before > 0.0002:

@@ -1,5 +1,5 @@
-/* What the programs of the benchmark have in common: they end when something they need fails, and
- * want as many descriptors as they may have. */
+/* Shared by the programs of the benchmark: they end when something they need fails, and raise their
+ * limit of descriptors. */
 #ifndef RINGLET_TEST_BENCH_PROGRAM_H
 #define RINGLET_TEST_BENCH_PROGRAM_H
 
@@ -11,7 +11,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* Says why (errno) and ends with 2. */
+/* Prints the reason (errno) and exits with 2. */
 static inline _Noreturn void give_up(const char *what)
 {
 	perror(what);

@@ -1,9 +1,9 @@
-"""From runs to a table: medians, their confidence intervals, ratios, a plot.
+"""From runs to a table: medians, confidence intervals, ratios, a plot.
 
 Intervals are 95 %, by bootstrap with a fixed seed, so that the same data always give the same
-table.  A ratio is taken round by round, between runs that were made one after the other, so that a
-machine that is slow for a while is slow for both.  Of the rounds those count that the host left
-alone (measure.py), whatever their figures.
+table. A ratio is computed per round, between runs that followed each other, so that a machine that
+is slow for a while is slow for both. Only rounds that the host did not disturb count (measure.py),
+whatever their figures.
 """
 
 import json
@@ -29,15 +29,15 @@ def interval(values):
 
 
 def undisturbed(pairs):
-    """The values of these pairs of value and stolen share that count: without those of which too
-    much was stolen, as long as half of all are left; else of the least disturbed half."""
+    """The values that count, from pairs of value and stolen share: those with little stolen, if
+    they are at least half of all; otherwise the least disturbed half."""
     pairs = sorted(pairs, key=lambda pair: pair[1])
     calm_count = sum(not measure.is_disturbed(share) for _, share in pairs)
     return [value for value, _ in pairs[:max(calm_count, (len(pairs) + 1) // 2)]]
 
 
 def _by_round(runs, case, server, key):
-    """Value and stolen share; rounds in which it has no value are left out."""
+    """Pairs of value and stolen share, without rounds that have no value."""
     return {run["round"]: (run[key], run.get("stolen_share", 0)) for run in runs
             if run["case"] == case and run["server"] == server and run.get(key) is not None}
 
@@ -47,8 +47,8 @@ def values_of(runs, case, server, key):
 
 
 def ratio(runs, case, server, other, key, other_case=None):
-    """The median of server / other by rounds, and its interval, or None; the other's of another
-    case, if one is named."""
+    """The median of server / other over the rounds, and its interval, or None. With `other_case`,
+    the other figure comes from that case."""
     above = _by_round(runs, case, server, key)
     below = _by_round(runs, other_case or case, other, key)
     quotients = undisturbed(
@@ -91,7 +91,7 @@ COMPARED = ("nginx", "lighttpd", "h2o", "ceiling")
 
 
 def case_table(runs, notes, case, servers):
-    """Lines of Markdown for a case; what could not be measured is said, not left out."""
+    """Markdown lines for a case. A missing measurement gets a remark."""
     key = "cpu_seconds_per_gigabyte" if case.is_large else "cpu_us_per_request"
     unit = "byte" if case.is_large else "request"
     head = ["server", *(title for title, _ in COLUMNS), "calls/request", "resident MB",
@@ -121,7 +121,7 @@ def case_table(runs, notes, case, servers):
 
 
 def markdown(runs, notes, cases, servers, facts, targets):
-    """The whole document; `targets` are lines of Markdown (targets.py)."""
+    """The whole document; `targets` are Markdown lines (targets.py)."""
     lines = ["# Benchmark", "",
              "Made by `scripts/bench`; `docs/performance.md` describes the method. "
              "Medians and 95 % intervals.", ""]
@@ -142,7 +142,7 @@ def write_raw(path, runs, notes, facts):
 
 
 def _plot(path, runs, cases, servers, key, title):
-    """A group of bars for a case.  Returns whether there was anything to draw."""
+    """A group of bars for a case. Returns whether there is something to draw."""
     cases = [case for case in cases
              if any(values_of(runs, case.name, server, key) for server in servers)]
     servers = [server for server in servers
@@ -162,18 +162,18 @@ def _plot(path, runs, cases, servers, key, title):
               "set grid ytics", "set yrange [0:*]", "set key outside right noenhanced",
               f"plot for [i=2:{len(servers) + 1}] $figures using i:xtic(1) title columnheader(i)"]
     subprocess.run(["gnuplot"], input="\n".join(lines) + "\n", text=True, check=True, timeout=60)
-    drawn = path.read_text().splitlines()  # gnuplot leaves blanks at the ends of lines
+    drawn = path.read_text().splitlines()  # gnuplot writes blanks at the ends of lines
     path.write_text("\n".join(line.rstrip() for line in drawn).rstrip("\n") + "\n")
     return True
 
 
-# Beyond these the bars of what is compared would vanish beside the others.
+# Longer bars would make the bars of the compared servers too short to see.
 PLOTTED = {"ping", "1k", "16k", "100k", "connection-each", "pipelined-16", "304", "404", "range",
            "1000-files"}
 
 
 def write_plots(stem, runs, cases, servers):
-    """Yields title and file name of each plot; none without gnuplot."""
+    """Yields the title and file name of each plot; none without gnuplot."""
     if not shutil.which("gnuplot"):
         return
     plots = [

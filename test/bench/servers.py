@@ -1,11 +1,11 @@
-"""The servers compared: how each is started, found ready and stopped, one worker on one core.
+"""The compared servers: how each is started, found ready and stopped; one worker on one core.
 
-Each has its configuration in servers/, with @PORT@, @ROOT@ and @DIRECTORY@ (its own, for what it
-writes) to be filled in.  All run at once, each on a port of its own, so that measuring them by
-turns costs no starts; one that is not asked for anything takes no time.
+Each has a configuration in servers/, with placeholders @PORT@, @ROOT@ and @DIRECTORY@ (its own, for
+the files that it writes). All run at once, each on its own port, so that alternation needs no
+restarts; an idle server takes no time.
 
-The congestion control of every listening socket is set from outside (pidfd_getfd(2)), the same way
-for those that have an option for it and those that have none: accepted connections inherit it.
+The congestion control of every listening socket is set from outside (pidfd_getfd(2)), in the same
+way for servers with and without an option for it. Accepted connections inherit it.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ def free_port():
 
 
 def descendants(pid):
-    """The process and all below it."""
+    """The process and all its descendants."""
     found = [pid]
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -74,7 +74,7 @@ def listening_sockets(pid):
 
 
 def set_congestion_control(pids, name):
-    """Returns how many sockets listen with it now."""
+    """Sets the congestion control; returns how many listening sockets have it."""
     count = 0
     for pid in pids:
         for listener in listening_sockets(pid):
@@ -84,7 +84,7 @@ def set_congestion_control(pids, name):
 
 
 class Server:
-    """One of the rows.  `command` gets the path of the filled-in configuration."""
+    """A row of the table. `command` gets the path of the completed configuration."""
 
     def __init__(self, name, program, configuration, command, words=None, environment=None,
                  version=("-v",)):
@@ -115,7 +115,7 @@ class Server:
 
     def start(self, directory, root, cpu, congestion_control):
         directory.mkdir(exist_ok=True)
-        os.chmod(directory, 0o777)  # some give up being root, and still write here
+        os.chmod(directory, 0o777)  # some drop root privileges and still write here
         self.port = free_port()
         self.launch([self.program, *self.command(self.write_configuration(directory, root))],
                     directory / "output", cpu)
@@ -123,8 +123,8 @@ class Server:
             raise RuntimeError(f"{self.name}: no listening socket found")
 
     def launch(self, command, output, cpu):
-        """Becomes ready or raises, with what the server wrote."""
-        # Whatever a server keeps for its user, it keeps in its directory.
+        """Waits until it is ready, or raises with what the server wrote."""
+        # All files that a server stores for its user are in its directory.
         home = {name: str(output.parent) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
         with open(output, "wb") as file:
             self.process = subprocess.Popen(
@@ -146,7 +146,7 @@ class Server:
         return descendants(self.process.pid)
 
     def stop(self):
-        """The session was made by launch(): its group holds only the server's own processes."""
+        """launch() made a session for the server, so its group holds no other process."""
         if not self.process:
             return
         try:
@@ -161,7 +161,7 @@ class Server:
 
 
 class Ceiling(Server):
-    """The bare responder: it serves one length only, that of a case."""
+    """The bare responder serves one length only, that of a case."""
 
     def __init__(self, program):
         super().__init__("ceiling", program, None, None)
@@ -178,7 +178,7 @@ class Ceiling(Server):
 
 
 def known_servers(binary, ceiling):
-    """All rows, in the order of the table."""
+    """All servers, in the order of the table."""
     def ringlet(name, backend, zero_copy):
         return Server(name, binary, "ringlet.conf", lambda path: ["-c", path],
                       {"BACKEND": backend, "ZERO_COPY": zero_copy}, version=("--version",))

@@ -1,8 +1,8 @@
-"""What Ringlet is to reach, as ratios within one run, and what of it was reached.
+"""The targets of Ringlet, as ratios within one run, and which of them it reached.
 
-A target compares a figure of one row with the same figure of another server's row in the same case,
-or, where it names `other_case`, with its own in that case, measured in the same rounds; one that
-names no other is a plain bound.  The median decides; the interval beside it says how surely.
+A target compares a figure of one server with the same figure of another server in the same case;
+with `other_case`, with its own figure in that case, measured in the same rounds; without both, with
+a fixed bound. The median decides, and the interval shows how certain that is.
 """
 
 import dataclasses
@@ -85,18 +85,18 @@ CASES = {target.case for target in TARGETS}
 
 
 def other_cases(case, server):
-    """What is to be measured beside a case, for this server's row."""
+    """What must also be measured beside a case, for this server."""
     return sorted({target.other_case for target in TARGETS
                    if (target.case, target.other) == (case, server) and target.other_case})
 
 
 def name_beside(other_case, case):
-    """Under which runs of the one beside the other are recorded."""
+    """The name under which runs of one beside the other are stored."""
     return f"{other_case} beside {case}"
 
 
 def reached(target, runs):
-    """The ratio or figure and its interval, or None where something was not measured."""
+    """The ratio or figure and its interval, or None if something was not measured."""
     if not target.other:
         values = report.values_of(runs, target.case, target.server, target.key)
         return report.interval(values) if values else None
@@ -105,7 +105,7 @@ def reached(target, runs):
 
 
 def table(runs):
-    """Lines of Markdown for the targets whose cases were measured; none if none was."""
+    """Markdown lines for the targets whose cases were measured; none if there are none."""
     rows = []
     met_count = 0
     for target in TARGETS:

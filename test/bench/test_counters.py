@@ -1,4 +1,4 @@
-"""What speed is made of and no machine changes: system calls and heap allocations, counted.
+"""Costs that do not depend on the machine: system calls and heap allocations, counted.
 
 Environment: as test_load.py, and ALLOCATIONS_LIBRARY: the library that counts allocations.
 """
@@ -28,7 +28,7 @@ LOCATIONS = {"/": 'endpoint = "static"', "/dynamic/": 'endpoint = "dynamic"',
 
 
 def stop_process(pid):
-    """Returns when it has stopped, for the signal is not acted upon at once."""
+    """Returns when the process has stopped: a signal takes effect later."""
     os.kill(pid, signal.SIGSTOP)
     stat = pathlib.Path(f"/proc/{pid}/stat")
     harness.wait_until(lambda: re.search(r"\) T ", stat.read_text()), what="stopped")
@@ -40,9 +40,9 @@ class Gathering(unittest.TestCase):
         return int(re.search(rb'"enters":\s*(\d+)', answer.body)[1])
 
     def spent_enters(self, server, clients, watcher):
-        """The enters for a request of each client, which the worker finds all at once."""
+        """The enters for one request of each client; the worker finds all requests at once."""
         first = self.enters(watcher)
-        between = self.enters(watcher) - first  # what it costs to look
+        between = self.enters(watcher) - first  # the cost of the counter itself
         worker = server.worker_pid()
         stop_process(worker)
         for client in clients:
@@ -53,7 +53,7 @@ class Gathering(unittest.TestCase):
         return self.enters(watcher) - first - 2 * between
 
     def test_requests_that_came_together_are_served_together(self):
-        """The least of some rounds: a timer that expires within a round adds an enter, and beside
+        """The least of several rounds: a timer that expires in a round adds an enter, and beside
         other load a round takes long."""
         with harness.Server() as server, contextlib.ExitStack() as stack:
             watcher, *clients = [stack.enter_context(server.client())
@@ -77,14 +77,14 @@ class Allocations(unittest.TestCase):
                        check=True, capture_output=True, timeout=2 * harness.SECONDS)
 
     def compress(self, server):
-        """The load reads no chunks."""
+        """The load generator cannot read chunks, so this client does."""
         with server.client() as client:
             for _ in range(100):
                 response = client.get("/compressed/100k.txt", fields={"Accept-Encoding": "gzip"})
                 self.assertEqual(response.field("Content-Encoding"), "gzip")
 
     def allocations_of(self, ask):
-        """Of a round of requests, when as many were made before."""
+        """The allocations in a round of requests, after an equal round."""
         with tempfile.NamedTemporaryFile() as file:
             self.counter = pathlib.Path(file.name)
             self.counter.write_bytes(bytes(8))
@@ -94,8 +94,8 @@ class Allocations(unittest.TestCase):
                 return self.allocations_when_warm(lambda: ask(server))
 
     def allocations_when_warm(self, ask):
-        """The least of three rounds: a pool may still grow when more happens at once than ever
-        before, but what is allocated for a request is allocated in every round."""
+        """The least of three rounds: a pool may grow when more happens at once than ever before,
+        but a per-request allocation happens in every round."""
         self.assertGreater(self.count(), 0, "nothing was counted: is the library there?")
         ask()
         found = []

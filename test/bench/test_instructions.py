@@ -1,12 +1,13 @@
-"""What a request costs in user space, counted: it may not grow by more than 2 % unnoticed.
+"""The instructions of a request in user space: they may not change by more than 2 % unnoticed.
 
 Callgrind counts the instructions of test/bench/instructions.c, which serves requests on the
-simulated backend: no kernel, no clock and no other load has a say.  The cost of one request is the
-difference of two runs, divided, so that starting up falls out.  The simulated backend's own part
-is left away, and the C library is told to take its plain SSE2 functions, whatever the machine has.
+simulated backend: neither kernel nor clock nor other load matters. The cost of one request is the
+difference of two runs, divided by the requests, so that the start does not count. The simulated
+backend's own part is not counted, and the C library is told to use its plain SSE2 functions on
+every machine.
 
 The figures of instructions.json hold for the compiler and the C library named there; with others
-the test is skipped.  A change that is meant to move them records them anew, in the same commit:
+the test is skipped. A change that moves them on purpose records them anew:
 
     ninja -C build record-instructions
 
@@ -29,22 +30,22 @@ import tap_runner  # noqa: E402
 PROGRAM = os.environ["INSTRUCTIONS"]
 RECORD = pathlib.Path(__file__).with_name("instructions.json")
 TOLERANCE = 0.02
-COUNT = 256  # a multiple of what is pipelined
+COUNT = 256  # a multiple of the pipeline depth
 CASES = ["ping", "browser", "file", "not-modified", "not-found", "pipelined", "connection"]
 PLAIN_FUNCTIONS = "glibc.cpu.hwcaps=" + ",".join(
     f"-{name}" for name in ["AVX", "AVX2", "AVX512F", "AVX512VL", "AVX_Fast_Unaligned_Load", "BMI2",
                             "ERMS", "FSRM", "SSSE3", "SSE4_1", "SSE4_2"])
-# Counting begins and ends with serve(); each call of the backend turns it off and on again.
+# Counting starts and stops with serve(); each call of the backend turns it off and on again.
 TOGGLES = ["serve", "simulated_wait", "simulated_submit", "simulated_cancel"]
 
 
 def here():
-    """What the figures depend on beside the code."""
+    """What the figures depend on besides the code."""
     return {"compiler": os.environ["COMPILER"], "library": os.confstr("CS_GNU_LIBC_VERSION")}
 
 
 def collected(case, count):
-    """Instructions for so many requests, and for coming to life and ending."""
+    """The instructions for this many requests, plus those of start and end."""
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out",

@@ -1,4 +1,4 @@
-"""The load makes exactly the requests it was told, and what goes wrong is never passed over.
+"""The load generator makes exactly the requests that it is told to make, and reports every error.
 
 Environment: RINGLET and RINGLET_BACKEND as for the integration tests; LOAD, HOLDERS and, in a
 build with io_uring, CEILING: the programs beside this file.
@@ -24,7 +24,7 @@ FILES = {"1k": b"x" * 1024, "16k": b"x" * 16384, "1m": b"x" * 1048576, "dynamic/
 
 
 def load(port, *arguments, code=0):
-    """The result of a run; its exit code must be the one given."""
+    """The result of a run; the exit code must be the given one."""
     done = subprocess.run([LOAD, "--port", str(port), "--seconds", str(harness.SECONDS),
                            *map(str, arguments)],
                           capture_output=True, text=True, timeout=2 * harness.SECONDS)
@@ -34,7 +34,7 @@ def load(port, *arguments, code=0):
 
 
 class OnceServer:
-    """Answers the first request of each connection with the bytes it was given, and closes."""
+    """Answers the first request of each connection with the given bytes, and closes."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -79,7 +79,7 @@ class LoadAgainstRinglet(unittest.TestCase):
         self.assertEqual((result["error_count"], result["lost"], result["cut"]), (0, 0, 0))
         if body_bytes is not None:
             self.assertEqual(result["body_bytes"], body_bytes)
-        # The request for the counters is itself one.
+        # The request for the counters counts as one.
         self.assertEqual(self.server.counter("requests") - before - 1, requests or count)
         return result
 
@@ -141,7 +141,7 @@ class LoadAgainstRinglet(unittest.TestCase):
 
 
 class Holders(unittest.TestCase):
-    """The server's own connection, by which it is asked for its counters, is active."""
+    """The connection that requests the counters is itself active."""
 
     @staticmethod
     def hold(*arguments):
@@ -149,7 +149,8 @@ class Holders(unittest.TestCase):
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def check(self, kind, path, key, count):
-        """`count` more connections of that state while the program lives, and none afterwards."""
+        """`count` more connections are in that state while the program lives, and none
+        afterwards."""
         with harness.Server(files=FILES) as server:
             harness.write_sparse_file(server.root / "100m", 100 << 20)
             before = server.stats()["connections"][key]

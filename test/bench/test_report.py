@@ -1,4 +1,4 @@
-"""From runs to a table: what scripts/bench concludes from figures is right."""
+"""From runs to a table: scripts/bench draws the right conclusions from figures."""
 
 import os
 import pathlib
@@ -68,7 +68,7 @@ class Undisturbed(unittest.TestCase):
 
 class Calm(unittest.TestCase):
     def measure(self, shares, seconds=100):
-        """What counts of runs with these shares stolen, and how many were made."""
+        """Which of the runs with these stolen shares count, and how many were made."""
         made = []
 
         def make_run(case):

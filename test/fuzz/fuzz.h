@@ -1,7 +1,7 @@
-/* What a fuzz target is: one function that takes any bytes and asserts what must hold of them.
+/* A fuzz target is one function that takes any bytes and asserts what must hold for them.
  *
- * libFuzzer (meson -Dfuzzing=true, with clang) calls it with inputs that it breeds from the corpus;
- * replay.c calls it in every build with the corpus as it stands, as a test among the others. */
+ * libFuzzer (meson -Dfuzzing=true, with clang) calls it with inputs that it derives from the
+ * corpus. replay.c calls it in every build with the corpus itself, as a normal test. */
 #ifndef RINGLET_TEST_FUZZ_H
 #define RINGLET_TEST_FUZZ_H
 
@@ -21,7 +21,7 @@ static inline bool fuzz_lies_within(struct text part, struct text whole)
 					   part.bytes + part.length <= whole.bytes + whole.length);
 }
 
-/* The text up to the next LF, which is taken, too. */
+/* The text up to the next LF; the LF is consumed, too. */
 static inline struct text fuzz_take_line(struct text *rest)
 {
 	struct text line = text_first(*rest, text_find(*rest, '\n'));
@@ -30,7 +30,7 @@ static inline struct text fuzz_take_line(struct text *rest)
 	return line;
 }
 
-/* A request of "Name: value" in each line. */
+/* A request with "Name: value" in each line. */
 static inline void fuzz_take_fields(struct request *request, struct text rest)
 {
 	request_init(request);

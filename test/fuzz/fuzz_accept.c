@@ -1,5 +1,6 @@
-/* Accept and Accept-Encoding: a line each with two things to be weighed, then fields.  A weight is
- * one, whatever the order of the fields, and of two things at most one is preferred. */
+/* Accept and Accept-Encoding. The input has two lines with the things to weigh, then fields. The
+ * weight does not depend on the order of the fields, and at most one of the two things is
+ * preferred. */
 #include "fuzz.h"
 
 #include "http/accept.h"

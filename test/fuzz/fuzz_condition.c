@@ -1,5 +1,5 @@
-/* Preconditions: a line with the method, then fields.  304 is only for those who read, nothing is
- * decided without a condition, and the order of the fields has no say. */
+/* Preconditions. The input has a line with the method, then fields. Only methods that read can get
+ * 304, without a condition nothing is decided, and the order of the fields does not matter. */
 #include "fuzz.h"
 
 #include "files/condition.h"

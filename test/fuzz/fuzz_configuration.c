@@ -7,8 +7,8 @@
 #include "base/owned.h"
 #include "server/configuration_load.h"
 
-/* The complaints about many thousand broken files are of no interest; the descriptor stays, for the
- * fuzzer's own words. */
+/* The error messages about thousands of broken files are not interesting. The descriptor stays open
+ * for the fuzzer's own messages. */
 static void silence(void)
 {
 	static FILE *null;

@@ -1,9 +1,8 @@
-/* A whole connection on the simulated kernel: whatever a client sends, and however it is cut, no
- * cell of the tables is reached that nobody wrote, nothing is left behind, and the answers are the
- * same bytes.
+/* A whole connection on the simulated kernel. Whatever a client sends, and however it is cut: no
+ * empty cell of the tables is reached, nothing is left behind, and the answers are the same bytes.
  *
- * The first byte of the input is the seed of the simulation, in which transfers are short and ops
- * end late; a byte 0x01 is not sent, but ends what is sent together. */
+ * The first byte of the input is the seed of the simulation, which cuts transfers short and ends
+ * ops late. A byte 0x01 is not sent; it ends what is sent together. */
 #include "fuzz.h"
 
 #include "base/buffer.h"
@@ -14,7 +13,7 @@
 
 enum {
 	TURNS_MAX = 100000,
-	QUIET_TURNS = 60, /* without a byte: nothing comes any more */
+	QUIET_TURNS = 60, /* turns without a byte: nothing more comes */
 	BODY_LENGTH_MAX = 1000,
 	ANSWERS_SIZE = 1 << 22,
 };
@@ -92,7 +91,7 @@ static void open_world(struct world *world, uint64_t seed)
 	http1_service_accept(&world->service, fd);
 }
 
-/* The client goes, and everything must end by itself. */
+/* The client leaves, and everything must end by itself. */
 static void close_world(struct world *world)
 {
 	simulated_client_close(world->client);
@@ -110,7 +109,7 @@ static void close_world(struct world *world)
 	proactor_free(world->proactor);
 }
 
-/* Until nothing comes any more; no time passes. */
+/* Runs until nothing more comes; no time passes. */
 static void settle(struct world *world)
 {
 	size_t length = 0;
@@ -138,7 +137,7 @@ static void send_in_parts(struct world *world, struct text input, bool cut)
 	}
 }
 
-/* All that the client got, in memory of the caller's. */
+/* Everything that the client received, in the caller's memory. */
 static void converse(struct buffer *answers, struct text input, uint64_t seed, bool cut)
 {
 	struct world world = { 0 };
@@ -151,7 +150,7 @@ static void converse(struct buffer *answers, struct text input, uint64_t seed, b
 	close_world(&world);
 }
 
-/* Whether "100 Continue" is sent, and what may follow, depends on when the body comes. */
+/* Whether "100 Continue" is sent, and what may follow, depends on when the body arrives. */
 static bool has_expectation(struct text input)
 {
 	while (input.length >= 6) {

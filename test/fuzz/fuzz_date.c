@@ -1,10 +1,10 @@
-/* A date in any of the three forms: refused, or a second that is written and read again as itself.
- */
+/* A date in one of the three forms is either refused, or a time that is written and read again as
+ * itself. */
 #include "fuzz.h"
 
 #include "http/date.h"
 
-/* 6 November 1994, 08:49:37, and the first and the last second that are written as themselves. */
+/* 6 November 1994, 08:49:37, and the first and last second that can be written. */
 enum { NOW = 784111777 };
 static const time_t FIRST = -62135596800, LAST = 253402300799;
 

@@ -1,4 +1,4 @@
-/* A chunked body: the same content, end and verdict however its bytes are cut. */
+/* A chunked body has the same content, end and verdict however its bytes are cut. */
 #include "fuzz.h"
 
 #include "base/buffer.h"

@@ -1,5 +1,5 @@
-/* The request head: the same end however slowly it comes; an answer for anything; texts inside the
- * head, made of the bytes that they may be made of. */
+/* The request head ends at the same byte however slowly it arrives. Every input gets an answer;
+ * texts point into the head and consist of allowed bytes. */
 #include "fuzz.h"
 
 #include "http/byte.h"
@@ -35,7 +35,7 @@ static void check_fields(struct text head)
 	}
 }
 
-/* What would let a request be smuggled in another's body (RFC 9112 §11.2). */
+/* What would allow to smuggle a request in the body of another (RFC 9112 §11.2). */
 static void check_framing(void)
 {
 	unsigned length_count = 0, coding_count = 0;

@@ -1,5 +1,5 @@
-/* A path: never above "/", nothing left to resolve, and the same again after a round trip through a
- * Location field. */
+/* A path never leads above "/", has nothing left to resolve, and is the same after a round trip
+ * through a Location field. */
 #include "fuzz.h"
 
 #include "http/byte.h"

@@ -1,5 +1,5 @@
-/* X-Forwarded-For, a line of the input for each of the fields: the client is the peer, or an entry
- * of which all that stands to its right is trusted, whatever stands to its left. */
+/* X-Forwarded-For; each line of the input is one field. The client is the peer, or an entry to
+ * whose right every address is trusted, whatever is to its left. */
 #include "fuzz.h"
 
 #include "http/network.h"
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 				      : client.family == AF_INET6 ? 128
 								  : 0));
 
-	/* A proxy more that names it: from there on the walk is the same. */
+	/* A further proxy that names it: from there on the walk is the same. */
 	if (request.field_count < REQUEST_FIELDS_MAX) {
 		bool is_peer = memcmp(&client, &PEER, sizeof(client)) == 0;
 

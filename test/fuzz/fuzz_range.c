@@ -1,12 +1,12 @@
-/* A Range field, behind a line with the length of the representation: what is sent lies within it,
- * never twice, and asked for again in other words is the same. */
+/* A Range field, after a line with the length of the representation. The ranges that are sent lie
+ * within it, never overlap, and are the same when requested in other words. */
 #include "fuzz.h"
 
 #include "files/range.h"
 
 enum { FIELD_SIZE = 4096 };
 
-/* None is empty, none reaches beyond the end, no two touch. */
+/* No range is empty or reaches beyond the end, and no two touch. */
 static void check_set(const struct range_set *set, uint64_t length)
 {
 	assert(set->count > 0 && set->count <= RANGE_COUNT_MAX);

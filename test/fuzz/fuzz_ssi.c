@@ -1,11 +1,11 @@
-/* Directives: the same text and directives however a document is cut; taken apart within their
- * memory; values that bring no markup. */
+/* Directives: text and directives are the same however a document is cut, they are parsed within
+ * their memory, and values contain no markup. */
 #include "fuzz.h"
 
 #include "filters/ssi_syntax.h"
 #include "filters/ssi_value.h"
 
-/* The bytes of the document without the marks, directives and all. */
+/* The document's bytes without the marks, including the directives. */
 struct read {
 	struct ssi_scanner scanner;
 	struct buffer found;
@@ -75,7 +75,7 @@ static void check_encoded(struct text value)
 	}
 }
 
-/* The input as what stands between the marks. */
+/* The input, used as the text between the marks. */
 static void check_directive(struct text input)
 {
 	char *memory = malloc(input.length + 1);

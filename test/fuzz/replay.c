@@ -1,5 +1,5 @@
-/* Runs a fuzz target over its corpus: every file of a directory, and every beginning of each, in
- * memory that ends where the input ends, so that the sanitizers see a step beyond. */
+/* Runs a fuzz target over its corpus: every file of a directory, and every prefix of each, in
+ * memory that ends where the input ends, so that the sanitizers notice a read beyond it. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

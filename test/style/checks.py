@@ -1,10 +1,10 @@
 """The rules of style that a program can check, as functions from a file to findings.
 
-A check takes the path of a file, relative to the tree, and its text, and yields sentences, each
-beginning with `PATH:LINE:`.  It never looks at the disk, so that test_checks.py can feed it files
-that do not exist; those that need a tool (a compiler, clang-format) get a directory.  A check is
-named as the claim it stands for.  test_style.py applies all of them to this tree, and
-test_checks.py insists that each finds something in a bad example.
+A check takes the path of a file, relative to the tree, and its text, and yields sentences that
+begin with `PATH:LINE:`. It never reads the disk, so that test_checks.py can give it files that do
+not exist. Checks that need a tool (a compiler, clang-format) get a directory. A check is named
+after the claim that it tests. test_style.py applies all of them to this tree; test_checks.py
+requires that each finds something in a bad example.
 """
 
 import os
@@ -18,7 +18,7 @@ FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
 TAB = 8
 
-# What each layer may include besides itself.
+# What each layer may include, besides itself.
 LAYERS = {
     "base": set(),
     "proactor": {"base"},
@@ -34,7 +34,7 @@ LAYERS = {
                "endpoints"},
 }
 
-# Headers of which only some files may know, as patterns over the paths.
+# Headers that only some files may include, as patterns of paths.
 PRIVATE_HEADERS = {
     r"liburing(/.*)?\.h|linux/io_uring\.h": r"src/proactor/uring[^/]*|test/bench/.*",
     r"sys/epoll\.h": r"src/proactor/epoll[^/]*|test/bench/.*",
@@ -68,7 +68,7 @@ def comments(text):
 
 
 def without_comments(text, strings_too=False):
-    """The code, line numbers kept."""
+    """The code without comments; line numbers stay the same."""
     def blank(match):
         if match[0].startswith("/") or strings_too:
             return re.sub(r"[^\n]", " ", match[0])
@@ -77,15 +77,15 @@ def without_comments(text, strings_too=False):
 
 
 def includes(text):
-    """Triples of line number, the opening character and what is included."""
+    """Triples of line number, opening character, and what is included."""
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         if match := re.match(r'\s*#\s*include\s*([<"])([^>"]+)', line):
             yield number, match[1], match[2]
 
 
 def functions(text):
-    """Triples of name, first and last line.  Relies on the braces of a function standing alone in
-    the first column, as clang-format puts them."""
+    """Triples of name, first line and last line. Requires that the braces of a function stand alone
+    in the first column, where clang-format puts them."""
     lines = without_comments(text, strings_too=True).splitlines()
     start = None
     for number, line in enumerate(lines, 1):
@@ -163,7 +163,7 @@ def files_open_with_what_they_are(path, text):
 
 
 def lines_fit(path, text):
-    """A table that is not clang-format's may be as wide as its rows are."""
+    """A table that clang-format leaves alone may be as wide as its rows."""
     if not is_c(path) and not path.endswith(".py") and not text.startswith("#!"):
         return
     is_table = False
@@ -183,7 +183,7 @@ def lines_end_cleanly(path, text):
 
 
 def nothing_is_left_for_later(path, text):
-    # The words are put together, so that this file does not find itself.
+    # The words are assembled, so that the check does not find this file.
     words = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "To be writ" + "ten"))
     for number, line in enumerate(text.splitlines(), 1):
         if match := re.search(rf"\b({words})\b", line):
@@ -191,7 +191,7 @@ def nothing_is_left_for_later(path, text):
 
 
 def no_code_is_commented_out(path, text):
-    """A comment of which every line reads as a statement.  Examples inside a comment of sentences
+    """A comment in which every line reads as a statement. Examples within a comment of sentences
     are welcome."""
     if not is_c(path):
         return
@@ -208,14 +208,14 @@ def no_code_is_commented_out(path, text):
 
 
 def enumerators(text):
-    """The constants of the enums that a text defines."""
+    """The enumeration constants that a text defines."""
     code = without_comments(text)
     for body in re.findall(r"\benum\b\s*\w*\s*\{([^}]*)\}", code):
         yield from re.findall(r"(?:^|,)\s*([A-Z][A-Z0-9_]+)", body)
 
 
 def enum_switches_name_every_case(path, text, known=frozenset()):
-    """`known` are constants of enums defined elsewhere in the tree."""
+    """`known` are enumeration constants that other files define."""
     if not is_source(path):
         return
     constants = set(known) | set(enumerators(text))
@@ -228,7 +228,7 @@ def enum_switches_name_every_case(path, text, known=frozenset()):
 
 
 def _braced(code, start):
-    """The text between the next brace and the one that closes it."""
+    """The text between the next brace and its closing brace."""
     begin = code.find("{", start)
     depth = 0
     for i in range(begin, len(code)):
@@ -261,8 +261,8 @@ def conditional_code_stays_below(path, text):
 
 
 def own_header_comes_first(path, text):
-    """Own header, then the system's, then the layers'.  A source that implements a part of another
-    header may have that one first."""
+    """The own header comes first, then those of the system, then those of the layers. A source that
+    implements a part of another header may include that one first."""
     if not is_source(path):
         return
     own = re.sub(r"^(src|test)/", "", path).removesuffix(".c") + ".h"
@@ -326,7 +326,7 @@ def python_uses_the_standard_library_only(path, text):
 
 
 def sources_are_built(tree):
-    """`tree`: all texts by path.  A file that no meson.build names is tested by nobody."""
+    """`tree` maps paths to texts. A file that no meson.build names is never tested."""
     for path in sorted(tree):
         if not path.endswith(".c") or not path.startswith(("src/", "test/")):
             continue
@@ -463,11 +463,11 @@ def headers_are_self_contained(directory, paths):
             yield f"{path}:1: does not compile alone: {done.stderr[:300]}"
 
 
-CLANG_FORMAT_VERSION = "14"  # Debian 12's; another one formats differently
+CLANG_FORMAT_VERSION = "14"  # the version of Debian 12; others format differently
 
 
 def why_formatting_is_unknown():
-    """The reason for which files_are_formatted() cannot tell, or ""."""
+    """Why files_are_formatted() cannot work, or ""."""
     program = shutil.which("clang-format")
     if not program:
         return "clang-format is not installed"
@@ -492,7 +492,7 @@ def is_script(path):
 
 
 def scripts_tell_their_usage(directory, paths):
-    """--help works from anywhere, changes nothing there and complains about nothing."""
+    """--help works from every directory, changes nothing there and prints no error."""
     for path in filter(is_script, paths):
         script = os.path.join(os.path.abspath(directory), path)
         if not os.access(script, os.X_OK):
@@ -508,7 +508,7 @@ def scripts_tell_their_usage(directory, paths):
             yield f"{path}:1: --help does not begin with `Usage: {path}` or does not name --help"
 
 
-# All of them: checks of one file, of the tree as a whole, of what stands on disk.
+# All checks: of one file, of the whole tree, of what is on disk.
 FILE_CHECKS = [
     layers_include_only_what_is_below,
     layers_link_only_with_what_is_below,

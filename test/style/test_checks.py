@@ -1,6 +1,6 @@
 """Every check can fail: each finds something in its bad examples and nothing in its good ones.
 
-A check without a bad example is itself a failure, so that no rule stands there idle."""
+A check without a bad example fails itself, so that no rule is useless."""
 
 import pathlib
 import sys
@@ -171,7 +171,7 @@ TREES = {
         [{"meson.build": "    version: '0.2.0',\n", "CHANGELOG.md": "## [0.2.0] - unreleased\n"}]),
 }
 
-# For those that need a tool: what is written to a directory.
+# For checks that need a tool: the files that are written to a directory.
 DISKS = {
     checks.headers_are_self_contained: (
         [{"src/base/a.h": "size_t length_of(void);\n"}],

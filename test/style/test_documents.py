@@ -1,4 +1,4 @@
-"""The documents say what the program says.
+"""The documents agree with the program.
 
     RINGLET   the binary (default: build/ringlet of this tree)"""
 
@@ -29,20 +29,20 @@ def read(path):
 
 
 def settings():
-    """Pairs of name and default ("" for none), as the program describes them."""
+    """Pairs of name and default ("" if it has none), as the program describes them."""
     for line in run("--help-config=markdown").stdout.splitlines():
         if match := re.match(r"\| `(\w+)` \|.*?\| (?:`(.*?)`)? *\|", line):
             yield match[1], match[2] or ""
 
 
 def plain(manual):
-    """Without scdoc's escapes."""
+    """The text without scdoc's escapes."""
     return re.sub(r"\\(.)", r"\1", manual)
 
 
 class Documents(unittest.TestCase):
     def assert_in(self, part, document):
-        """Without printing the whole document."""
+        """Fails without printing the whole document."""
         if part not in document:
             self.fail(f"{part!r} is missing")
 
@@ -79,14 +79,14 @@ class Documents(unittest.TestCase):
                 self.assert_in(f"\n## {name}\n", read("docs/endpoints.md"))
 
     def words_of(self, kind, name):
-        """The words of each test in a file."""
+        """The name of each test in a file, as words."""
         path = f"test/{kind}/test_{name}.{'c' if kind == 'unit' else 'py'}"
         pattern = r"\bvoid test_(\w+)\(" if kind == "unit" else r"\bdef test_(\w+)\("
         self.assertTrue((TREE / path).exists(), f"{path} does not exist")
         return [words.replace("_", " ") for words in re.findall(pattern, read(path))]
 
     def assert_tests_exist(self, column):
-        """As in: unit `range`: order is kept, examples …; integration `files`."""
+        """For example: unit `range`: order is kept, examples …; integration `files`."""
         for reference in column.split("; "):
             match = re.fullmatch(r"(unit|integration) `(\w+)`(?:: (.+))?", reference)
             self.assertTrue(match, f"no test is named so: {reference!r}")
@@ -111,7 +111,7 @@ class Documents(unittest.TestCase):
         self.assertGreater(count, 80)
 
     def test_example_endpoint_ends_its_document_and_is_written_as_the_others(self):
-        """It is compiled and run by test/integration/test_example.py."""
+        """test/integration/test_example.py compiles and runs it."""
         example = re.search(r"(?s)```c\n(.*)```\n\Z", read("docs/endpoints.md"))[1]
         path = "src/endpoints/hello.c"
         for check in checks.FILE_CHECKS:

@@ -1,4 +1,4 @@
-"""Style is a test: the rules of checks.py, applied to this tree, and those that need a compiler.
+"""Style is a test: the rules of checks.py, applied to this tree.
 
     CC   the compiler (default: cc)"""
 
@@ -24,7 +24,7 @@ def is_text(path):
 
 
 def is_generated(path):
-    """What a build, an unpacked subproject or Python left behind."""
+    """Files of a build, of an unpacked subproject or of Python."""
     parts = path.relative_to(TREE).parts
     return "__pycache__" in parts or (parts[0] == "subprojects" and len(parts) > 2
                                       and parts[1] != "packagefiles")
@@ -44,7 +44,7 @@ def read_tree():
     return tree
 
 
-# Prepared inputs are as they must be; the rules of lines are not for them.
+# Prepared inputs must stay as they are; the rules about lines do not apply to them.
 INPUTS = re.compile(r"^(test/fuzz/corpus|test/[^/]*/data|www/static/.*\.txt)")
 
 

@@ -1,4 +1,4 @@
-"""The count of test/summary.py: what did not end well is never counted as passed."""
+"""The count of test/summary.py: a case that did not end well never counts as passed."""
 
 import json
 import pathlib
@@ -16,7 +16,8 @@ def count(output, result="OK", code=0):
 
 
 def cmocka(*cases, announced=None):
-    """cmocka's standard output for pairs of name and word; word None: it never ended."""
+    """The standard output of cmocka for pairs of name and word; a case with the word None never
+    ended."""
     lines = [f"[==========] Running {announced or len(cases)} test(s)."]
     for name, word in cases:
         lines.append(f"[ RUN      ] {name}")
