@@ -1,7 +1,7 @@
-/* Two readings of one stream, message by message. */
+/* Compares two readings of one stream, message by message. */
 #include "differences.h"
 
-/* One stream being compared. */
+/* One stream that is compared. */
 struct comparison {
 	struct difference difference;
 	void (*visit)(void *context, const struct difference *difference);
@@ -66,7 +66,7 @@ static void compare_whole(struct comparison *comparison)
 		ours->length != theirs->length || !ours->keep_alive || !theirs->keep_alive;
 }
 
-/* `we` and `they`: why the message was refused, or NULL when it was not. */
+/* `we` and `they`: why the message was refused, or NULL if it was accepted. */
 static void compare_ends(struct comparison *comparison, const char *we, const char *they)
 {
 	bool ours_whole = comparison->difference.ours->whole;

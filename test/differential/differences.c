@@ -1,9 +1,9 @@
 /* The table of deliberate differences.
  *
- * Each entry says of what kind a difference is, where Ringlet refuses also by which words, and has
- * a predicate that looks for the cause in the bytes, or in what the other parser made of them.  The
- * first entry that fits counts.  differential.c wants one for every difference, and a difference
- * for every one. */
+ * Each entry has the kind of a difference, the words with which Ringlet refuses, and a predicate
+ * that looks for the cause in the bytes, or in what the other parser made of them. The first entry
+ * that fits counts. differential.c requires an entry for every difference, and a difference for
+ * every entry. */
 #include "differences.h"
 
 #include "http/byte.h"
@@ -21,7 +21,8 @@ static bool contains(struct text text, struct text part)
 	return false;
 }
 
-/* Is there a `first`, and behind it a byte other than `second`?  At the end of the text: no. */
+/* Is there a `first` that is followed by another byte than `second`? The end of the text does not
+ * count. */
 static bool has_lonely(struct text text, char first, char second)
 {
 	for (size_t i = 0; i + 1 < text.length; i++) {
@@ -58,7 +59,7 @@ static bool has_folded_line(const struct difference *difference)
 	       contains(difference->bytes, text_literal("\r\n\t"));
 }
 
-/* Without the one empty line that both skip. */
+/* Without the one empty line that both parsers skip. */
 static struct text from_request_line(const struct difference *difference)
 {
 	size_t skipped = text_starts_with(difference->bytes, text_literal("\r\n")) ? 2 : 0;
@@ -133,7 +134,7 @@ static bool names_other_major_version(const struct difference *difference)
 	return contains(line, text_literal(" HTTP/")) && !contains(line, text_literal(" HTTP/1"));
 }
 
-/* The byte of the target that the run of allowed bytes ends at. */
+/* The byte that ends the run of allowed bytes in the target. */
 static char first_odd_byte_of_target(const struct difference *difference)
 {
 	struct text rest = request_line(difference);
@@ -168,7 +169,7 @@ static unsigned count_fields(const struct reading_message *message, const char *
 	return count;
 }
 
-/* Of the first field of that name, as the library has it. */
+/* The value of the first field with this name, as the library read it. */
 static struct text value_of(const struct difference *difference, const char *name)
 {
 	const struct reading_message *message = difference->theirs;
@@ -268,7 +269,7 @@ static bool is_connect(const struct difference *difference)
 	return text_equal(difference->ours->method, text_literal("CONNECT"));
 }
 
-/* Neither origin-form nor "*" nor "http://…": the router answers 400, since there is no path. */
+/* Neither origin-form nor "*" nor "http://…": the router answers 400, because there is no path. */
 static bool has_no_path(const struct difference *difference)
 {
 	static const struct text HTTP = TEXT("http://"), ASTERISK = TEXT("*");
@@ -287,7 +288,7 @@ static bool has_later_minor_version(const struct difference *difference)
 	return difference->theirs->major == 1 && difference->theirs->minor > 1;
 }
 
-/* Is there a line that ends in blanks, a tab among them? */
+/* Does a line end in blanks, one of them a tab? */
 static bool has_tab_behind_value(const struct difference *difference)
 {
 	bool tab_seen = false;
@@ -373,7 +374,7 @@ static bool is_old_and_asks_for_both(const struct difference *difference)
 	return difference->theirs->minor == 0 && close_seen && keep_seen;
 }
 
-/* Some field's name goes on behind "Transfer-Encoding". */
+/* The name of some field begins with "Transfer-Encoding" and continues. */
 static bool has_longer_name(const struct difference *difference)
 {
 	static const struct text NAME = TEXT("Transfer-Encoding");
@@ -388,7 +389,7 @@ static bool has_longer_name(const struct difference *difference)
 	return false;
 }
 
-/* Behind a colon, and blanks. */
+/* Behind a colon and blanks. */
 static bool value_begins_with_control_byte(const struct difference *difference)
 {
 	struct text rest = difference->bytes;
@@ -449,7 +450,7 @@ static bool chunk_has_no_end(const struct difference *difference)
 	return refused_byte(difference) != '\r' || follows_cr(difference);
 }
 
-/* The line of the refused byte, up to it and without what ends it. */
+/* The line with the refused byte, up to this byte, without the line end. */
 static struct text refused_line(const struct difference *difference)
 {
 	struct text line = text_first(difference->bytes, difference->at - follows_cr(difference));

@@ -1,16 +1,16 @@
-/* Ringlet's parser beside libhttp-parser, request by request, on a generated corpus.
+/* Ringlet's parser and libhttp-parser, compared request by request on a generated corpus.
  *
- *     differential DOCUMENT [SEED [STREAMS]]
+ *  differential DOCUMENT [SEED [STREAMS]]
  *
- * Every stream is read by both, whole and cut into pieces.  Both must take the same requests and
- * the same parts of them, and end each where the other does; where they do not, an entry of the
- * table in differences.c must say why that is meant, and no entry may be there for nothing. Without
- * arguments the corpus is the same each time; another seed looks elsewhere (few streams leave
- * entries unused).  DOCUMENT must have the table; `differential --table` prints it.
+ * Both read every stream, whole and cut into pieces. Both must accept the same requests with the
+ * same parts, and end each at the same byte. Otherwise an entry of the table in differences.c must
+ * explain the difference, and every entry must be needed. Without arguments the corpus is always
+ * the same; another seed gives another one (a short one may not need every entry). DOCUMENT must
+ * contain the table; `differential --table` prints it.
  *
- * The library comes from Debian, which builds it lenient (HTTP_PARSER_STRICT=0): what its strict
- * mode refuses as well is marked in the table, and expected only of such a build.  A system that
- * has libhttp_parser_strict is tested with that. */
+ * Debian builds the library in its lenient mode (HTTP_PARSER_STRICT=0). What its strict mode also
+ * refuses is marked in the table, and expected only of a lenient build. A system with
+ * libhttp_parser_strict tests with that one. */
 #include "assert_text.h"
 
 #include <stdio.h>
@@ -86,7 +86,7 @@ static void want_none(void *context, const struct difference *difference)
 	print_bytes(difference->bytes);
 }
 
-/* However a stream is cut, a parser reads the same. */
+/* A parser reads a stream the same however it is cut. */
 static void want_same_again(const struct reading *whole, struct text stream, uint64_t seed)
 {
 	compare_readings(whole, &again, stream, want_none, &seed);
@@ -133,7 +133,7 @@ static void test_every_difference_is_meant(void **state)
 	assert_int_equal(unexcused_count, 0);
 }
 
-/* Were most streams refused at their first byte, the comparison would prove little. */
+/* If most streams were refused at their first byte, the comparison would prove little. */
 static void test_many_requests_are_taken(void **state)
 {
 	(void)state;

@@ -1,7 +1,6 @@
-/* The grammar: each part of a request is drawn from a list whose first entry is the usual one, and
- * drawn far more often, so that a stream has a few oddities and not only those.  Half of the
- * streams are damaged afterwards, byte by byte, in places and with bytes that parsers care about.
- */
+/* The grammar: each part of a request is drawn from a list. Its first entry is the usual one and is
+ * drawn far more often, so that a stream has a few oddities only. Then half of the streams are
+ * damaged, byte by byte, at places and with bytes that matter to parsers. */
 #include "generate.h"
 
 struct random {
@@ -36,7 +35,7 @@ static struct text pick(struct random *random, const struct text *list, size_t c
 #define COUNT(list)        (sizeof(list) / sizeof((list)[0]))
 #define PICK(random, list) pick(random, list, COUNT(list))
 
-/* The first of the list, or, once in `odds`, any. */
+/* The first entry of the list, or, once in `odds`, any. */
 #define USUALLY(random, odds, list) (one_in(random, odds) ? PICK(random, list) : (list)[0])
 
 static const struct text METHODS[] = { TEXT("GET"), TEXT("HEAD"), TEXT("POST"), TEXT("PUT"),
@@ -190,7 +189,7 @@ static void append_chunked(struct buffer *stream, struct random *random)
 	append_line_end(stream, random);
 }
 
-/* The framing, which may be told twice and otherwise, and the body that one of it tells. */
+/* The framing, which may be given twice and differently, and a body that fits one of them. */
 static void append_framed(struct buffer *stream, struct random *random)
 {
 	bool counted = one_in(random, 3), chunked = one_in(random, counted ? 10 : 2);

@@ -1,12 +1,12 @@
-/* Streams of requests, good, odd and broken, made by a grammar and a seed: the same seed gives the
- * same stream on every machine. */
+/* Streams of good, odd and broken requests, from a grammar and a seed: the same seed gives the same
+ * stream on every machine. */
 #ifndef RINGLET_TEST_GENERATE_H
 #define RINGLET_TEST_GENERATE_H
 
 #include "base/buffer.h"
 #include "reading.h"
 
-/* Fills in an empty buffer, and cuts for a stream of that length. */
+/* Fills an empty buffer, and chooses cuts for a stream of that length. */
 void generate_stream(struct buffer *stream, struct cuts *cuts, uint64_t seed);
 
 #endif

@@ -1,9 +1,9 @@
-/* A stream read by libhttp-parser, whose callbacks give pieces of texts: they are put together in
- * the reading's memory.
+/* Reads a stream with libhttp-parser. Its callbacks give texts in pieces; they are joined in the
+ * reading's memory.
  *
- * Each message has a parser of its own, stopped where the message is complete, so that the library
- * says where the next one begins.  Upgrades are taken out of it: Ringlet ignores them
- * (RFC 9110 §7.8), and what would come behind one is no business of a parser of HTTP. */
+ * Each message has a parser of its own, stopped when the message is complete, so that the library
+ * says where the next one begins. Upgrades are removed: Ringlet ignores them (RFC 9110 §7.8), and
+ * an HTTP parser does not read what follows one. */
 #include "reading.h"
 
 #include <arpa/inet.h>
@@ -67,7 +67,7 @@ static int on_field_value(http_parser *parser, const char *bytes, size_t length)
 	return 0;
 }
 
-/* The authority as it stands in the URL, its port included. */
+/* The authority as in the URL, including its port. */
 static struct text authority_of(const struct http_parser_url *url, struct text target)
 {
 	size_t start = url->field_data[UF_HOST].off;

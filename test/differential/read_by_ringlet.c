@@ -1,5 +1,5 @@
-/* A stream read as src/http1/input.c reads it: a head is found and taken apart, then its body is
- * decoded, and the next head begins where the body ended. */
+/* Reads a stream like src/http1/input.c: finds and parses a head, then decodes its body; the next
+ * head begins where the body ended. */
 #include "reading.h"
 
 #include "http1/body.h"
@@ -9,7 +9,7 @@ enum { HEADER_BYTES_MAX = 16384 };
 
 static struct request request; /* its array of fields is too large for a stack */
 
-/* The head's length, 0 when it is incomplete, or a negated status. */
+/* The length of the head, 0 if it is incomplete, or a negated status. */
 static int64_t find_head(
 	struct text stream, size_t start, const struct cuts *cuts, const char **why)
 {
@@ -62,7 +62,7 @@ static const char *body_fault(const struct http1_body *body)
 	return "content";
 }
 
-/* Where the body ends, or SIZE_MAX when it does not. */
+/* Where the body ends, or SIZE_MAX if it does not. */
 static size_t read_body(struct reading *reading, struct reading_message *message,
 	struct text stream, size_t start, const struct cuts *cuts)
 {

@@ -1,14 +1,14 @@
 /* kill_at PID COUNT: kills a process at the COUNT-th boundary of its system calls.
  *
- * A test that asks what a SIGKILL leaves behind must be able to place it.  This program traces all
- * threads of a process and stops each of them before and after every system call that changes a
- * file, a socket or the ring; these stops are counted over all threads together, and at the
- * COUNT-th the process dies while the thread stands there: "before fsync" has not synced, "after
- * fsync" has, and whoever waits for it does not know.  Of the ring it is io_uring_enter that is
- * seen: a loop that has one op under way enters it between the end of that op and the next.
+ * A test of what a SIGKILL leaves behind must place it exactly. This program traces all threads of
+ * a process and stops each of them before and after every system call that changes a file, a socket
+ * or the ring. It counts these stops over all threads together; at the COUNT-th one, the process
+ * dies: at "before fsync" the data is not synced, at "after fsync" it is, but the caller does not
+ * know. For the ring, io_uring_enter is visible: a loop with one op in flight enters it between the
+ * end of that op and the next one.
  *
- * It prints "watching" when nothing escapes it any more, then where it killed.  If it ends before,
- * the process goes on untraced. */
+ * It prints "watching" when it sees every call from then on, and then where it killed. If it ends
+ * before, the process continues untraced. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ static const struct {
 	{ SYS_close, "close" },
 	{ SYS_renameat2, "renameat2" },
 #ifdef SYS_renameat
-	{ SYS_renameat, "renameat" }, /* what the C library makes of renameat2 without flags */
+	{ SYS_renameat, "renameat" }, /* the C library uses it for renameat2 without flags */
 #endif
 	{ SYS_unlinkat, "unlinkat" },
 	{ SYS_sendto, "sendto" },
@@ -44,7 +44,7 @@ static const struct {
 static pid_t process;
 static unsigned long remaining;
 
-/* The name of the call that a stopped thread enters or leaves, if it is one that counts. */
+/* The name of the call that a stopped thread enters or leaves, if that call counts. */
 static const char *boundary_name(pid_t thread, bool *entering)
 {
 	static unsigned long long entered[1 << 16];
@@ -75,8 +75,8 @@ static void note_call(pid_t thread)
 	exit(EXIT_SUCCESS);
 }
 
-/* Stops of a new thread and of PTRACE_INTERRUPT have an event; of the others those that are no
- * system call's are signals, which are passed on. */
+/* Stops of a new thread and of PTRACE_INTERRUPT have an event. Other stops that are no system call
+ * are signals, which are passed on. */
 static void resume(pid_t thread, int status)
 {
 	int number = WSTOPSIG(status);
@@ -85,7 +85,7 @@ static void resume(pid_t thread, int status)
 	ptrace(PTRACE_SYSCALL, thread, NULL, is_signal ? (long)number : 0L);
 }
 
-/* Kernel workers of the ring stand among the threads and cannot be traced. */
+/* Kernel workers of the ring are among the threads and cannot be traced. */
 static unsigned seize_threads(void)
 {
 	char path[64];
@@ -107,7 +107,7 @@ static unsigned seize_threads(void)
 	return count;
 }
 
-/* Every thread has stopped once before anything is counted, so that it is seen from then on. */
+/* Every thread has stopped once before counting begins, so that it is traced from then on. */
 int main(int argument_count, char **arguments)
 {
 	unsigned unseen;

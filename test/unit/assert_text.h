@@ -1,4 +1,4 @@
-/* What the unit tests of texts share: the includes that cmocka wants, and comparing a text. */
+/* Shared by the unit tests: the includes that cmocka needs, and a comparison of texts. */
 #ifndef RINGLET_TEST_ASSERT_TEXT_H
 #define RINGLET_TEST_ASSERT_TEXT_H
 
@@ -20,7 +20,7 @@
 		_fail(__FILE__, __LINE__);                                                         \
 	} while (0)
 
-/* Says both when they differ. */
+/* Prints both if they differ. */
 #define assert_text(actual, expected)                                                              \
 	do {                                                                                       \
 		struct text actual_text = (actual), expected_text = text_of(expected);             \

@@ -1,4 +1,4 @@
-/* Places: the same few verbs over the simulated file system and over a real one. */
+/* Places: the same operations on the simulated file system and on a real one. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ static void note_done(struct proactor *proactor, struct op *op)
 	(void)op;
 }
 
-/* What the pool opens when it is first used does not count as left open. */
+/* Descriptors that the pool opens when it is first used do not count as left open. */
 static void warm_up(struct place *place)
 {
 	struct op op;

@@ -1,5 +1,5 @@
-/* Somewhere with files and a proactor: in the memory of the simulated backend, or in a temporary
- * directory with one of the real ones.  A test written against a place runs on all of them. */
+/* A place has files and a proactor: in the memory of the simulated backend, or in a temporary
+ * directory with one of the real ones. A test that uses a place runs on all of them. */
 #ifndef RINGLET_TEST_PLACE_H
 #define RINGLET_TEST_PLACE_H
 
@@ -11,7 +11,7 @@ struct place {
 	struct proactor *proactor;
 	const char *backend;     /* "simulated", "epoll", "io_uring" */
 	size_t count_at_start;   /* of descriptors */
-	char base[PATH_MAX / 4]; /* what all paths below are relative to; "" or "/tmp/…/" */
+	char base[PATH_MAX / 4]; /* all paths below are relative to it; "" or "/tmp/…/" */
 };
 
 /* `seed` is for the simulated backend.  Asserts that it works. */
@@ -22,13 +22,13 @@ void place_close(struct place *place);
 
 bool place_is_simulated(const struct place *place);
 
-/* One turn of the loop, which waits until something happens. */
+/* Runs one turn of the loop, which waits until something happens. */
 void place_turn(struct place *place);
 
 /* "<base>path", valid until the next call. */
 const char *place_path(struct place *place, const char *path);
 
-/* Directories on the way are made, too. */
+/* Makes missing directories, too. */
 void place_make_directory(struct place *place, const char *path);
 void place_make_file(struct place *place, const char *path, struct text contents);
 void place_make_symlink(struct place *place, const char *path, const char *target);
@@ -36,11 +36,11 @@ void place_make_fifo(struct place *place, const char *path);
 void place_truncate(struct place *place, const char *path, uint64_t length);
 void place_remove(struct place *place, const char *path);
 
-/* A file of `length` bytes, each place_byte() of its offset. */
+/* Makes a file of `length` bytes, each place_byte() of its offset. */
 void place_make_pattern(struct place *place, const char *path, size_t length);
 char place_byte(uint64_t offset);
 
-/* Descriptors open now beyond those at the start. */
+/* The descriptors that are open now and were not at the start. */
 size_t place_open_count(const struct place *place);
 
 #endif

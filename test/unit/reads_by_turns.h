@@ -1,5 +1,5 @@
-/* The bound of a turn's reads: io_uring and epoll each keep it in their own way, and are asked the
- * same. */
+/* The budget of a turn's reads: io_uring and epoll keep it in different ways and pass the same
+ * test. */
 #ifndef RINGLET_TEST_READS_BY_TURNS_H
 #define RINGLET_TEST_READS_BY_TURNS_H
 
@@ -36,9 +36,9 @@ static void count_read(struct proactor *proactor, struct op *op)
 	read_done_count++;
 }
 
-/* Of a file in memory a read is copied as soon as it is begun: many together would hold up the
- * loop, and what they brought would leave the processor's caches before it is sent.  One that waits
- * for its turn can be cancelled. */
+/* A read of a cached file is copied when it starts. Many together would delay the loop, and their
+ * data would leave the processor's caches before it is sent. A read that waits for its turn can be
+ * cancelled. */
 static void assert_reads_begin_by_turns(struct proactor *proactor)
 {
 	auto_fd file = memfd_create("file", MFD_CLOEXEC);

@@ -1,4 +1,4 @@
-/* http/accept.h and request_parameter(): what a request prefers, and what its query says. */
+/* http/accept.h and request_parameter(): what a request prefers, and what its query contains. */
 #include "assert_text.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* http/access.h: who is let in, and what is for this machine alone. */
+/* http/access.h: which clients are allowed, and what is for this machine only. */
 #include "assert_text.h"
 
 #include <arpa/inet.h>
@@ -16,7 +16,7 @@ static const struct setting TABLE[] = {
 
 static const char *client;
 static const char *trusted;     /* a proxy; NULL: none */
-static const char *named = "x"; /* what a proxy's field says */
+static const char *named = "x"; /* the content of a proxy's field */
 
 static void tell_peer(struct exchange *exchange, struct sockaddr_storage *address)
 {
@@ -44,7 +44,7 @@ static void add(struct section *section, const char *name, const char *string)
 	assert_int_equal(setting_value_add_string(value, text_of(string)), 0);
 }
 
-/* Is `from` let in where `allow` and `deny` (NULL: empty) are set? */
+/* Is `from` allowed with these `allow` and `deny` (NULL: empty)? */
 static bool permits(
 	const char *allow, const char *deny, bool local, const char *from, const char *proxy_field)
 {
@@ -162,7 +162,7 @@ static void test_allow_opens_what_is_local(void **state)
 	assert_false(permits("192.0.2.0/24", NULL, true, "127.0.0.1", NULL));
 }
 
-/* Somebody who writes a trusted proxy's field without being one gains nothing by it. */
+/* A peer that is no trusted proxy gains nothing by writing a proxy's field. */
 static void test_client_is_whom_a_trusted_proxy_names(void **state)
 {
 	(void)state;
@@ -177,7 +177,7 @@ static void test_client_is_whom_a_trusted_proxy_names(void **state)
 	assert_false(permits("192.0.2.0/24", NULL, false, "127.0.0.1", "X-Forwarded-For"));
 }
 
-/* Not even when the client that a trusted proxy names is of this machine. */
+/* Not even if the client that a trusted proxy names is on this machine. */
 static void test_local_is_closed_to_what_came_through_a_trusted_proxy(void **state)
 {
 	(void)state;

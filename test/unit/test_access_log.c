@@ -1,4 +1,4 @@
-/* server/access_log.h: whatever a client sends, a line stays one line of its format. */
+/* server/access_log.h: whatever a client sends, a line of the log stays one line of its format. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,13 +134,13 @@ static void test_json_keeps_utf8_and_escapes_what_is_none(void **state)
 	assert_json_target(text_literal("\xe0\x80\xaf"), "\"\\\\xE0\\\\x80\\\\xAF\"");
 	assert_json_target(text_literal("\xed\xa0\x80"), "\"\\\\xED\\\\xA0\\\\x80\"");
 	assert_json_target(text_literal("\xf4\x90\x80\x80"), "\"\\\\xF4\\\\x90\\\\x80\\\\x80\"");
-	/* Cut short, at the end and before another character. */
+	/* Truncated, at the end and before another character. */
 	assert_json_target(text_literal("\xe2\x82"), "\"\\\\xE2\\\\x82\"");
 	assert_json_target(text_literal("\xe2\x82x"), "\"\\\\xE2\\\\x82x\"");
 	assert_json_target(text_literal("\xf0\x9f\x98"), "\"\\\\xF0\\\\x9F\\\\x98\"");
 }
 
-/* A reader of JSON, as strict as RFC 8259 about strings: returns what follows the string. */
+/* Reads a JSON string as strictly as RFC 8259; returns what follows it. */
 static const char *skip_string(const char *bytes)
 {
 	assert_int_equal(*bytes++, '"');

@@ -196,7 +196,7 @@ static void test_hosts_of_peers_have_no_port(void **state)
 	assert_printed(&mapped.storage, "192.0.2.7:80");
 }
 
-/* The address a listener on port 0 was given. */
+/* The address that a listener on port 0 got. */
 static struct address bound_address(int fd)
 {
 	struct address address = { .size = sizeof(address.storage) };

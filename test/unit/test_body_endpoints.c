@@ -1,4 +1,4 @@
-/* The endpoints that take request bodies, asked without a wire, on every backend: echo,
+/* The endpoints that take request bodies, called without a wire, on every backend: echo,
  * palindrome, store. */
 #include <errno.h>
 #include <setjmp.h>
@@ -23,7 +23,7 @@ static uint64_t seed;
 static struct place place;
 static struct visit caller;
 
-/* What is open: one endpoint at a time, in a location of its own. */
+/* The open endpoint, one at a time, in its own location. */
 static const struct endpoint *endpoint;
 static struct section *location;
 static void *endpoint_state;
@@ -39,7 +39,7 @@ static void add_value(const char *name, const char *string)
 	assert_null(setting_value_parse(value, &wrong));
 }
 
-/* `name` may be NULL: every setting at its fallback. */
+/* `name` may be NULL: every setting has its default. */
 static void open_endpoint(const struct endpoint *opened, const char *name, const char *string)
 {
 	static const struct setting none[] = { { 0 } };
@@ -253,7 +253,8 @@ static void test_palindromes_are_told_from_other_texts(void **state)
 	}
 }
 
-/* Lengths around the blocks' and the one from which on a thread does it. */
+/* Lengths around the size of a block, and around the length from which on a thread does the
+ * work. */
 static void test_palindromes_of_any_length_are_exact(void **state)
 {
 	static const unsigned lengths[] = { 4079, 4080, 4081, 8160, 16384, 16385, 1000001 };
@@ -377,7 +378,7 @@ static void test_value_is_read_for_a_wire_that_cannot_send_files(void **state)
 	}
 }
 
-/* Unfinished files would be found under one of the next names. */
+/* Unfinished files would have one of the next names. */
 static void assert_nothing_left_behind(void)
 {
 	for (unsigned number = 0; place_is_simulated(&place) && number < 2000; number++) {
@@ -484,7 +485,7 @@ static void test_of_many_first_writers_one_creates(void **state)
 
 static const enum op_kind saving_kinds[] = { OP_OPEN, OP_WRITE, OP_FSYNC, OP_RENAME };
 
-/* Each op that comes before the value's name is changed may fail: the old value stays. */
+/* Each op before the rename may fail: the old value stays. */
 static void test_failed_step_leaves_the_old_value(void **state)
 {
 	static const struct {
@@ -528,7 +529,7 @@ static bool is_value(const char *expected)
 	return is;
 }
 
-/* All of the body at once, and no turn yet. */
+/* Sends the whole body at once, without a turn. */
 static void begin_saving(const char *value)
 {
 	begin(METHOD_PUT, text_of(value));
@@ -538,8 +539,8 @@ static void begin_saving(const char *value)
 	caller.exchange.sink->ended(caller.exchange.sink, 0);
 }
 
-/* Whatever a kill after any op would leave behind: one whole value, and the new one before the
- * client hears of it. */
+/* After a kill behind any op there is one whole value, and the new one before the client gets its
+ * answer. */
 static void test_at_every_moment_there_is_one_whole_value(void **state)
 {
 	(void)state;
@@ -554,7 +555,7 @@ static void test_at_every_moment_there_is_one_whole_value(void **state)
 	assert_true(is_value("new"));
 }
 
-/* The directory is synced before the answer: if that fails, nothing is promised. */
+/* The directory is synced before the answer. If that fails, the value is not acknowledged. */
 static void test_answer_waits_for_the_directory(void **state)
 {
 	(void)state;
@@ -571,8 +572,8 @@ static void test_answer_waits_for_the_directory(void **state)
 	assert_nothing_left_behind();
 }
 
-/* The machine that starts anew after the power went just now: it has the old value or the new one,
- * the new one if that was promised, and saves the next. */
+/* The machine starts again after a power loss at this moment: it has the old value or the new one
+ * (the new one if it was acknowledged), and can store the next one. */
 static void assert_machine_found(
 	unsigned survivors, const char *before, const char *after, bool promised)
 {
@@ -600,7 +601,7 @@ static void assert_machine_found(
 	place_close(&machine);
 }
 
-/* However much of what was not synced survives. */
+/* However much of the data without a sync survives. */
 static void assert_power_may_go(const char *before, const char *after, bool promised)
 {
 	enum { ALL = SIMULATED_UNSYNCED_CONTENTS | SIMULATED_UNSYNCED_NAMES };
@@ -666,7 +667,7 @@ static const struct CMUnitTest power[] = {
 	AT_PLACE(test_at_every_moment_the_power_may_go),
 };
 
-/* Writes are cut short, ops end late and in any order. */
+/* Writes are short, and ops end late and in any order. */
 static int run_seeds(void)
 {
 	int failed_count = 0;

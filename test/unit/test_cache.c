@@ -1,5 +1,5 @@
-/* files/cache.h and files/watch.h, asked through the static endpoint: what is remembered, for how
- * long, and within which bounds.  On every backend; what inotify tells, on the real ones. */
+/* files/cache.h and files/watch.h, through the static endpoint: what the cache keeps, for how long,
+ * and within which limits. On every backend; inotify's part on the real ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -52,7 +52,7 @@ static void close_location(void)
 	static_endpoint.close(location);
 }
 
-/* The simulated backend's files are not those that inotify would see. */
+/* inotify does not see the files of the simulated backend. */
 static int set_up(void **state)
 {
 	(void)state;
@@ -102,7 +102,7 @@ static unsigned get(const char *path)
 	return visit_status(&caller);
 }
 
-/* Answered from what is remembered? */
+/* Was the request answered from the cache? */
 static bool is_hit(const char *path)
 {
 	uint64_t hits = metrics_sum(METRIC_CACHE_HITS);
@@ -126,7 +126,7 @@ static void warm(const char *path)
 	fail_msg("%s is never remembered", path);
 }
 
-/* Only what was written long ago is taken into memory. */
+/* The cache reads only old files into memory. */
 static void age(const char *path)
 {
 	const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
@@ -144,7 +144,7 @@ static void make_old_file(const char *path, size_t length)
 	age(path);
 }
 
-/* From the descriptor, which begins to read it, to the bytes. */
+/* The first answer comes from the descriptor and starts the read; later ones come from memory. */
 static void warm_in_memory(const char *path)
 {
 	uint64_t bytes = metrics_sum(METRIC_CACHE_BYTES);
@@ -330,7 +330,7 @@ static void test_least_recently_used_goes_first(void **state)
 	for (unsigned i = 2; i < 9; i++) {
 		char path[32];
 
-		/* The order of use is told by the clock. */
+		/* The clock determines the order of use. */
 		assert_int_equal(proactor_turn(place.proactor, 0), 0);
 		if (place_is_simulated(&place))
 			simulated_advance(place.proactor, 1000);
@@ -596,7 +596,8 @@ static void test_lost_events_end_everything(void **state)
 	place_make_file(&place, "www/d/b.txt", text_literal("deep"));
 	warm("/a.txt");
 	warm("/d/b.txt");
-	/* More than fs.inotify.max_queued_events, in turns: two of the same would be one. */
+	/* More than fs.inotify.max_queued_events, of alternating kinds: inotify merges two equal
+	 * ones. */
 	for (unsigned i = 0; i < 20000; i++) {
 		const char *path = place_path(&place, i % 2 ? "www/one" : "www/two");
 		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -780,7 +781,7 @@ static const struct CMUnitTest with_events[] = {
 	HERE(test_unused_watches_make_room_for_others),
 };
 
-/* Reads are cut short, ops end late and in any order. */
+/* Reads are short, and ops end late and in any order. */
 static const struct CMUnitTest by_chance[] = {
 	HERE(test_any_order_of_events_answers_every_request_once),
 	HERE(test_location_may_close_while_a_file_is_read),

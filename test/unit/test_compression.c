@@ -1,4 +1,4 @@
-/* http/compression.h: which answers are compressed, and what their fields say then. */
+/* http/compression.h: which answers are compressed, and which fields they get. */
 #include "assert_text.h"
 
 #include <stdlib.h>
@@ -312,7 +312,7 @@ static void answer_not_modified(const char *accepted, const char *type)
 	assert_null(value_of("Content-Encoding").bytes);
 }
 
-/* RFC 9110 §15.4.5, RFC 9111 §4.3.4: a cache finds what it has by the tag. */
+/* RFC 9110 §15.4.5, RFC 9111 §4.3.4: a cache finds its copy by the tag. */
 static void test_not_modified_says_what_its_200_would_have_said(void **state)
 {
 	(void)state;

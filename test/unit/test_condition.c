@@ -286,7 +286,7 @@ static void test_if_range_compares_dates_exactly(void **state)
 	assert_false(allows("Sun, 06 Nov 1994 08:49:37"));
 }
 
-/* §8.8.2.2: in the second of the change itself the date is weak. */
+/* §8.8.2.2: in the second of the change, the date is a weak validator. */
 static void test_if_range_takes_no_date_whose_second_lasts(void **state)
 {
 	(void)state;

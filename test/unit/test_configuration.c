@@ -1,8 +1,8 @@
-/* server/configuration.h: loading under every mutilation, lookups, printing.
+/* server/configuration.h: loading damaged files, lookups, printing.
  *
- * The messages have their tests in test/integration/test_configuration.py; here many thousand
- * broken files are loaded in one process, which under the address sanitizer also shows every leak.
- * The endpoints are this test's own, so that it stands on the loader alone. */
+ * test/integration/test_configuration.py tests the messages. Here one process loads thousands of
+ * broken files, which under the address sanitizer also shows every leak. The test has endpoints of
+ * its own, so that it depends on the loader only. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -63,7 +63,7 @@ static int load(struct configuration **configuration, const char *text, size_t l
 {
 	auto_free char *copy = malloc(length + 1);
 
-	/* Without a terminating zero the sanitizer sees whoever reads on. */
+	/* Without a terminating zero, so that the sanitizer notices a read beyond the end. */
 	copy = realloc(copy, length > 0 ? length : 1);
 	memcpy(copy, text, length);
 	return configuration_load_text(configuration, "test", "/", copy, length);
@@ -88,7 +88,7 @@ static char *print(const struct configuration *configuration)
 	return text;
 }
 
-/* The complaints of thousands of broken files are of no interest. */
+/* The messages about thousands of broken files are not interesting. */
 static int silence(void)
 {
 	int kept = dup(STDERR_FILENO);
@@ -159,7 +159,7 @@ static void test_truncated_anywhere_it_is_refused(void **state)
 		if (load(&configuration, SAMPLE, length) < 0)
 			continue;
 		configuration_free(configuration);
-		/* The first site is whole, and the second has not begun. */
+		/* The first site is complete, and the second has not begun. */
 		accepted += strstr(SAMPLE, "\nsite \"example") - SAMPLE != (ptrdiff_t)length &&
 			    strstr(SAMPLE, "\nsite \"example") + 1 - SAMPLE != (ptrdiff_t)length;
 	}

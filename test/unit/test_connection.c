@@ -1,9 +1,9 @@
-/* The HTTP/1 connection on the simulated backend: every cell of both tables is walked.
+/* The HTTP/1 connection on the simulated backend: the tests visit every cell of both tables.
  *
  * Each test opens a world (a proactor, a router with the endpoints below, a service), lets clients
- * talk to it and looks at every byte they get.  The whole group runs with several seeds: with seed
- * 0 everything happens at once and in order, with others transfers are short and ops end late. When
- * all have run, the last test asserts that no cell of the tables was left out. */
+ * talk to it, and checks every byte that they get. The group runs with several seeds: with seed 0
+ * everything happens at once and in order; with others, transfers are short and ops end late. The
+ * last test asserts that no cell was left out. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ struct world {
 	struct stream_service streams;
 	struct http1_service service;
 	unsigned finished_count, cut_count;
-	uint64_t sent_length; /* of the last that finished */
+	uint64_t sent_length; /* of the last one that finished */
 	unsigned cancelled_count;
 };
 static struct world world;
@@ -377,7 +377,7 @@ static void world_open(void)
 	world_open_file();
 }
 
-/* Nothing may be left behind: no connection, no body source, no op. */
+/* Nothing is left behind: no connection, no body source, no op. */
 static void world_close(void)
 {
 	http1_service_stop(&world.service);
@@ -409,7 +409,7 @@ static void send_string(struct simulated_client *client, const char *string)
 	simulated_client_send(client, text_of(string));
 }
 
-/* Lets happen what can, without time passing. */
+/* Runs everything that can happen without time passing. */
 static void turn_some(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -424,7 +424,7 @@ static bool received_has(const struct simulated_client *client, const char *stri
 	       memmem(received.bytes, received.length, string, strlen(string)) != NULL;
 }
 
-/* Turns until the client has received `string`; time may pass, at most `wait_ns` per turn. */
+/* Runs turns until the client has received `string`; time may pass, at most `wait_ns` per turn. */
 static void await(struct simulated_client *client, const char *string, uint64_t wait_ns)
 {
 	for (int i = 0; i < TURNS_MAX && !received_has(client, string); i++)
@@ -484,7 +484,7 @@ static void await_count(struct simulated_client *client, const char *string, uns
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define PONG        "\r\n\r\npong"
 
-/* Turns until some connection is in the state, as its gauge says. */
+/* Runs turns until the gauge says that a connection is in this state. */
 static void await_gauge(enum metric gauge)
 {
 	for (int i = 0; i < TURNS_MAX && metrics->values[gauge] == 0; i++)
@@ -729,7 +729,7 @@ static void test_slow_head_is_answered_with_408(void **state)
 	world_close();
 }
 
-/* 10 s of them, which no byte prolongs and no earlier silence shortens. */
+/* 10 s, which no byte extends and no earlier silence shortens. */
 static void test_head_has_its_time_from_its_first_byte(void **state)
 {
 	struct simulated_client *prompt, *slow;
@@ -854,8 +854,7 @@ static struct text behind(struct text text, const char *mark)
 	return text_from(text, (size_t)(found - text.bytes) + strlen(mark));
 }
 
-/* Of what a client received, the bytes of the body: behind the head, without the framing of chunks.
- */
+/* The bytes of the body that a client received: behind the head, without chunk framing. */
 static uint64_t body_length_of(struct text received)
 {
 	bool is_chunked = behind(received, "chunked").bytes;
@@ -901,8 +900,8 @@ static void cut_response(const char *script, const char *version, size_t taken)
 	world_close();
 }
 
-/* What is logged and counted of a cut response is what the client can have got, wherever in its
- * head, its memory, its files or their framing it was cut. */
+/* For a response that was cut (in its head, its memory, its files or their framing), the log and
+ * the counters have the length that the client can have received. */
 static void test_of_a_cut_response_what_has_left_is_recorded(void **state)
 {
 	static const char *const scripts[] = { "FF", "fF", "mF", "mfFm", "ffmmF" };
@@ -978,7 +977,7 @@ static void test_a_client_that_said_close_is_not_waited_for(void **state)
 	expect_last_of("HEAD /ping HTTP/1.0\r\n\r\n", 0);
 }
 
-/* A reset would take the response away from who sends on all the same. */
+/* A reset would destroy the response for a client that continues to send. */
 static void test_a_client_that_may_send_on_is_waited_for(void **state)
 {
 	(void)state;
@@ -1063,7 +1062,7 @@ static void test_body_may_be_consumed_while_more_comes_and_after_it_broke_off(vo
 	world_close();
 }
 
-/* Kept while it is held, 90,000 bytes overfill the window with receiving still going on. */
+/* While the request is held, 90,000 bytes overfill the window although receiving continues. */
 static struct simulated_client *stall_while_receiving(const char *head)
 {
 	static struct http1_options options;
@@ -1166,7 +1165,7 @@ static void test_body_cut_short_is_told_to_the_endpoint(void **state)
 	simulated_client_end(client);
 	await(client, "\r\n\r\n5 104", 0);
 	await_gone(0);
-	/* The end came before the endpoint asked. */
+	/* The end came before the endpoint requested the body. */
 	client = connect_client();
 	send_string(client, GET("/later") "POST /body HTTP/1.1\r\nHost: x\r\n"
 					  "Content-Length: 9\r\n\r\nhello");
@@ -1189,7 +1188,7 @@ static void test_body_that_does_not_come_times_out(void **state)
 	world_close();
 }
 
-/* Far more pieces in one receive than events may be posted. */
+/* Far more pieces in one receive than events can be posted. */
 static void test_body_of_tiny_chunks_is_consumed_piece_by_piece(void **state)
 {
 	char request[8192] = "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -1361,7 +1360,7 @@ static void test_continue_is_sent_when_the_body_is_wanted(void **state)
 	send_string(client, "hello");
 	await(client, "\r\n\r\n5 0", 0);
 	forget(client);
-	/* Behind an answer that is still to leave. */
+	/* Behind an answer that has not left yet. */
 	send_string(client, GET("/ping"));
 	send_string(client, head);
 	await(client, "HTTP/1.1 100 Continue\r\n\r\n", 0);
@@ -1421,7 +1420,7 @@ static void test_bodies_are_framed_by_length_or_in_chunks(void **state)
 	world_close();
 }
 
-/* What the client got, but for the head, is the shared piece; returns the length of the head. */
+/* The client got the shared piece behind the head; returns the length of the head. */
 static size_t assert_shared(const struct simulated_client *client, const char *before)
 {
 	struct text received = simulated_client_received(client);
@@ -1442,8 +1441,8 @@ static void assert_room_holds_head(const struct simulated_client *client, size_t
 
 #define OLD_GET(target) "GET " target " HTTP/1.0\r\n\r\n"
 
-/* While one is being sent, the head before the shared bytes stays: who has the same uses it, who
- * has another brings its own. */
+/* While a response is being sent, the head before the shared bytes stays. A response with the same
+ * head uses it; another one brings its own head. */
 static void test_head_may_stand_before_bytes_that_are_shared(void **state)
 {
 	static const char chunked[] = "\r\n\r\nfa0\r\n";
@@ -1581,7 +1580,7 @@ static void test_body_may_be_ready_before_the_head_has_left(void **state)
 
 /* --- resets, drains, stops in every state ------------------------------------------------- */
 
-/* Requests that bring a connection into a state, and keep it there. */
+/* Requests that bring a connection into a state and keep it there. */
 static const struct situation {
 	enum metric gauge;
 	const char *request;
@@ -1607,7 +1606,7 @@ static const struct situation {
 	{ METRIC_INPUT_ENDED, "GET /ping HTTP/1.1\nHost: x\n\n", true, 0 },
 };
 
-/* A deaf client's socket holds so little that any send stays in flight. */
+/* The socket of a client that does not read holds so little that every send stays in flight. */
 static struct simulated_client *bring_about(const struct situation *situation)
 {
 	struct simulated_client *client = connect_client();
@@ -1621,7 +1620,7 @@ static struct simulated_client *bring_about(const struct situation *situation)
 	if (situation->request)
 		send_string(client, situation->request);
 	send_many(client, situation->body_length);
-	/* With chance at play the request may arrive in pieces, and another state be reached. */
+	/* With a seed, the request may arrive in pieces and lead to another state. */
 	for (int i = 0; i < 300 && metrics->values[situation->gauge] == 0; i++)
 		proactor_turn(world.proactor, SECOND / 1000);
 	if (seed == 0)
@@ -1776,7 +1775,7 @@ static void test_client_that_was_gone_before_it_was_known_is_not_served(void **s
 
 /* --- the tables --------------------------------------------------------------------------- */
 
-/* Cells that stand for races of several events in one advance; no seed is bound to meet them. */
+/* Cells for several events in one advance; no seed is certain to reach them. */
 static bool is_only_a_race(bool output, unsigned from, unsigned event)
 {
 	if (output)

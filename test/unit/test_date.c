@@ -1,4 +1,4 @@
-/* http/date.h: the one form of dates that HTTP sends (RFC 9110 §5.6.7), and the three that it
+/* http/date.h: the form in which HTTP sends dates (RFC 9110 §5.6.7), and the three forms that it
  * reads. */
 #include "assert_text.h"
 
@@ -28,7 +28,7 @@ static void test_times_before_1970_are_dates_too(void **state)
 	assert_text(written(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
 }
 
-/* A file's time is what somebody set it to. */
+/* The time of a file can be any time. */
 static void test_times_beyond_four_digits_of_a_year_are_clamped(void **state)
 {
 	(void)state;

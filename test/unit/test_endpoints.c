@@ -39,7 +39,7 @@ static void add_value(struct section *section, const char *name, const char *str
 	assert_int_equal(setting_value_add_string(value, text_of(string)), 0);
 }
 
-/* As the configuration does it: root "www", all else by its fallback. */
+/* Like the configuration: root "www", defaults for everything else. */
 static struct section *static_location, *dynamic_location;
 
 static void *open_endpoint(const struct endpoint *endpoint, struct section **location)
@@ -349,7 +349,7 @@ static void test_single_range_is_the_bytes_asked_for(void **state)
 	assert_single_ranges(&dynamic_endpoint, dynamic_state);
 }
 
-/* With BOUNDARY put in, what a body must be. */
+/* The expected body, with BOUNDARY replaced. */
 static struct text with_boundary(const char *pattern, struct text boundary)
 {
 	static char memory[sizeof(caller.kept)];
@@ -445,7 +445,7 @@ static void test_range_is_ignored_where_it_does_not_count(void **state)
 	assert_whole_with(METHOD_GET, "If-Range", "\"x\"");  /* §13.1.5 */
 }
 
-/* §15.3.7: what such a client knows already is not said again. */
+/* §15.3.7: fields that such a client knows are not repeated. */
 static void test_if_range_that_holds_is_answered_with_the_part_alone(void **state)
 {
 	char etag[64];
@@ -861,8 +861,8 @@ static uint64_t count_reads(size_t length)
 	return metrics_sum(METRIC_READS) - before;
 }
 
-/* Nothing of the simulated kernel's files is in memory, unless by chance; with others it depends on
- * kernel and file system whether one can know. */
+/* No file of the simulated kernel is in memory, except by chance; on other backends it depends on
+ * kernel and file system whether that is known. */
 static bool is_in_memory(const char *path, uint64_t length)
 {
 	bool found = false;
@@ -894,7 +894,7 @@ static void test_dynamic_file_that_shrinks_is_cut_never_padded(void **state)
 	place_make_pattern(&place, "www/file", 1 << 20);
 	begin_dynamic("/file");
 	assert_int_equal(visit_pull(&caller, 1000), BODY_PIECE);
-	turn_often(); /* no read is under way: the kernel may let one see zeros meanwhile */
+	turn_often(); /* no read is in flight: during one, the kernel may show zeros */
 	place_truncate(&place, "www/file", 500);
 	visit_pull_all(&caller, SIZE_MAX);
 	assert_int_equal(caller.outcome, -ENODATA);
@@ -1083,7 +1083,7 @@ static void test_stats_tell_every_metric_summed_over_the_workers(void **state)
 
 		assert_int_equal(told / 1000000, 3 * (i + 1)); /* some are counting on */
 	}
-	assert_int_equal(number_of(json, "workers"), 2); /* a page each, and one of a predecessor */
+	assert_int_equal(number_of(json, "workers"), 2); /* a page each, one of a predecessor */
 	assert_int_equal(number_of(json, "restarts"), 3);
 	assert_int_equal(number_of(json, "uptime_seconds"), 3);
 	assert_field("Content-Type", "application/json");

@@ -1,5 +1,5 @@
-/* proactor/epoll.c: what only this backend can get wrong.  The promises that it shares with the
- * others are proved in test/contract. */
+/* The epoll backend: what only this backend can do wrong. test/contract tests the promises that it
+ * shares with the others. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -28,14 +28,14 @@
 #include "proactor/epoll.h"
 #include "reads_by_turns.h"
 
-/* An op, and what was seen of it in done(). */
+/* An op, and what its done() saw. */
 struct observed {
 	struct op op;
 	unsigned done_count;
 	int64_t result;
 	size_t length;
 	char first_byte;
-	int fd; /* the first that was accepted */
+	int fd; /* the first connection that was accepted */
 };
 
 static unsigned done_order;
@@ -77,7 +77,7 @@ static struct proactor *open_default(void)
 	return open_with(&options);
 }
 
-/* A bound on turns, not on time. */
+/* Limits turns, not time. */
 static void turn_until_done(struct proactor *proactor, const struct observed *observed)
 {
 	for (int turns = 0; op_is_active(&observed->op); turns++) {
@@ -102,7 +102,7 @@ static void open_pair(int fds[2])
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 }
 
-/* A receive that is parked, so that its descriptor is registered, and then fed. */
+/* A receive that is parked, so that its descriptor is registered, and then gets bytes. */
 static void park_and_feed(struct proactor *proactor, struct observed *receive, int fd, int peer)
 {
 	proactor_receive(proactor, &receive->op, fd);
@@ -165,7 +165,7 @@ static void test_drained_socket_is_not_asked_again_before_an_edge(void **state)
 	observed_init(&receive);
 	park_and_feed(proactor, &receive, fds[0], fds[1]);
 	proactor_receive(proactor, &receive.op, fds[0]);
-	/* Bytes that came without an edge having been fetched are left alone by a submit. */
+	/* A submit does not read bytes whose edge has not been fetched. */
 	assert_int_equal(write(fds[1], "c", 1), 1);
 	proactor_cancel(proactor, &receive.op);
 	turn_until_done(proactor, &receive);
@@ -178,8 +178,7 @@ static void test_drained_socket_is_not_asked_again_before_an_edge(void **state)
 	proactor_free(proactor);
 }
 
-/* Receives, finds the socket drained, is cancelled and closed: all that without the kernel having
- * been asked for events. */
+/* Receives, finds the socket empty, is cancelled and closed, all without a call for events. */
 static void test_connection_that_is_over_before_a_wait_is_never_registered(void **state)
 {
 	struct proactor *proactor = open_default();
@@ -226,7 +225,7 @@ static int connect_to(const struct sockaddr_in *address)
 	return fd;
 }
 
-static int accept_error; /* of the next accept4(2); 0: the kernel's own answer */
+static int accept_error; /* result of the next accept4(2); 0: the kernel's own */
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
@@ -272,8 +271,8 @@ static void test_accept_errors_of_one_connection_are_skipped(void **state)
 	proactor_free(proactor);
 }
 
-/* An emptied backlog is not asked before an edge, unless an accept was cancelled: then nobody may
- * have looked at the edge. */
+/* An empty backlog is not tried again before an edge, unless an accept was cancelled: then the edge
+ * may have been missed. */
 static void test_accept_after_a_cancelled_one_asks_at_once(void **state)
 {
 	struct proactor *proactor = open_default();
@@ -299,7 +298,7 @@ static void test_accept_after_a_cancelled_one_asks_at_once(void **state)
 	proactor_free(proactor);
 }
 
-/* Closes its descriptor from done(), in the same turn makes a new pair, and receives there. */
+/* Closes its descriptor in done(), makes a new pair in the same turn, and receives there. */
 struct replacing {
 	struct op op, closing;
 	struct observed receive;
@@ -341,7 +340,7 @@ static void test_descriptor_number_reused_within_a_turn_starts_afresh(void **sta
 	observed_init(&replacing.receive);
 	observed_init(&send);
 	proactor_receive(proactor, &replacing.op, replacing.fds[0]);
-	/* Bytes and the end: the old descriptor is known as readable and hung up. */
+	/* Bytes and the end: the old descriptor is known to be readable and hung up. */
 	proactor_send(proactor, &send.op, replacing.fds[1], &vector, 1, false);
 	assert_int_equal(shutdown(replacing.fds[1], SHUT_WR), 0);
 	while (!replacing.replaced)
@@ -407,7 +406,7 @@ static void test_receives_beyond_the_loans_come_in_later_turns(void **state)
 	proactor_free(proactor);
 }
 
-/* Throws away what arrives, as fast as it comes. */
+/* Discards what arrives, as fast as it comes. */
 static int64_t drain(void *context)
 {
 	static char sink[1 << 16];
@@ -591,7 +590,7 @@ static void test_interrupted_wait_is_an_empty_turn(void **state)
 	proactor_free(proactor);
 }
 
-/* As an old kernel, or the filter of a container, answers.  Cannot be undone. */
+/* Answers like an old kernel or the filter of a container. Cannot be undone. */
 static bool forbid_precise_waits(void)
 {
 	struct sock_filter filter[] = {
@@ -606,7 +605,7 @@ static bool forbid_precise_waits(void)
 	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* A wait of 1.5 ms must be one wait: rounded down it would end early and be repeated. */
+/* A wait of 1.5 ms must be one wait: rounded down, it would end early and be repeated. */
 static bool waits_once(struct proactor *proactor)
 {
 	uint64_t enters = metrics_sum(METRIC_ENTERS);

@@ -11,7 +11,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 
-/* What each form makes of a text. */
+/* The result of each form for a text. */
 static const struct {
 	struct text text;
 	const char *message, *combined, *json;

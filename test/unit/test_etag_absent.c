@@ -1,4 +1,4 @@
-/* files/etag.h in a build without libxxhash: what cannot be done is refused, not replaced. */
+/* files/etag.h in a build without libxxhash: what needs it is refused, not replaced. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

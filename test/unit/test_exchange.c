@@ -1,5 +1,5 @@
-/* http/exchange.h: what an endpoint says becomes the response, once, and never a line of its own.
- */
+/* http/exchange.h: an endpoint's answer becomes the response, once; no text of it becomes a line of
+ * its own. */
 #include "assert_text.h"
 
 #include <stdlib.h>
@@ -154,7 +154,7 @@ static void test_a_redirect_carries_its_location(void **state)
 	assert_text(exchange->response.from_memory.bytes, "301 Moved Permanently\n");
 }
 
-/* A location that were cut would lead elsewhere. */
+/* A truncated location would lead elsewhere. */
 static void test_a_redirect_without_room_is_414(void **state)
 {
 	struct exchange *exchange = *state;

@@ -1,4 +1,4 @@
-/* endpoints/fallback.h: which lists are right, and which page an error has. */
+/* endpoints/fallback.h: which lists are valid, and which page belongs to an error. */
 #include "assert_text.h"
 
 #include "endpoints/fallback.h"

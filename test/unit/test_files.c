@@ -1,6 +1,6 @@
-/* files/root.h and files/lookup.h: what is found beneath a root, what is not, and that nothing
- * outside ever is.  On every backend; what only a real file system or only chance can show has a
- * group of its own. */
+/* files/root.h and files/lookup.h: which paths are found below a root, which are not, and that
+ * nothing outside is ever found. On every backend; tests that need a real file system, or chance,
+ * have groups of their own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -109,7 +109,7 @@ static void close_found(const struct seeker *seeker)
 		place_turn(&place);
 }
 
-/* The status; the length of what was found in *length. */
+/* Returns the status, and the length of the file in *length. */
 static unsigned look(const char *path, uint64_t *length)
 {
 	static struct seeker seeker;
@@ -483,7 +483,7 @@ static void cancel_after(unsigned turns, const char *path)
 	close_found(&seeker);
 }
 
-/* The place's end asserts that nothing stayed open. */
+/* Closing the place asserts that nothing stayed open. */
 static void test_cancelled_lookup_ends_once_and_leaves_nothing_open(void **state)
 {
 	(void)state;
@@ -607,7 +607,7 @@ static void test_root_grows_old_by_the_clock(void **state)
 	assert_int_equal(look_count_ups("/a.txt"), 1);
 }
 
-/* Many lookups at once, each cancelled or not, in every order that chance finds. */
+/* Many lookups at once, each cancelled or not, in every order that chance produces. */
 static void run_seed(uint64_t seed)
 {
 	static struct seeker seekers[16];
@@ -736,7 +736,7 @@ static void test_file_of_64_bits_is_found(void **state)
 	assert_true(length == UINT64_C(5) << 30);
 }
 
-/* Somebody swaps a directory and a link to the outside, as fast as he can. */
+/* Another process swaps a directory and a link to the outside, as fast as it can. */
 static bool storm_ends;
 
 static void *swap(void *context)
@@ -786,7 +786,7 @@ static void test_storm_of_renames_leads_nobody_out(void **state)
 	assert_finds("/dir/f", "in");
 }
 
-/* Whoever is root reads everything: the lookups run as somebody else, in a child. */
+/* root can read everything, so a child runs the lookups as another user. */
 static int look_as_nobody(void)
 {
 	struct place own;
@@ -795,7 +795,7 @@ static int look_as_nobody(void)
 	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
 		return 2;
 	place_open(&own, backend, 0);
-	rmdir(own.base); /* only its proactor is wanted, and nobody will close it */
+	rmdir(own.base); /* only its proactor is needed, and nothing closes it */
 	assert_int_equal(root_open(&root, place_path(&place, "www"), own.proactor), 0);
 	place.proactor = own.proactor;
 	forbidden = status_of("/unreadable") == 403 && strstr(logged, "EACCES") &&

@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "filters/byteranges.h"
 
-/* Plays the outcomes of a list, one for each produce(). */
+/* Returns the outcomes of a list, one for each produce(). */
 struct player {
 	struct body_source source;
 	const int *outcomes;

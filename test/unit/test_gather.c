@@ -1,4 +1,4 @@
-/* http/gather.h: a body stands in memory whole or not at all, within its bounds. */
+/* http/gather.h: a body is in memory completely or not at all, within its limits. */
 #include "assert_text.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ static char byte_at(size_t offset)
 	return (char)(offset * 7 + (offset >> 8) * 13);
 }
 
-/* `length` bytes of the pattern, in parts of at most part_length_max. */
+/* Sends `length` bytes of the pattern, in parts of at most part_length_max. */
 static void receive_pattern(size_t length, size_t part_length_max)
 {
 	char *bytes = malloc(length);

@@ -1,6 +1,7 @@
-/* filters/gzip.h: what comes out is gzip of what went in, whenever it came and however it ends.
+/* filters/gzip.h: the output is gzip of the input, whenever the input comes and however it ends.
  *
- * Runs on each backend; the simulated one works in the loop's thread, the others in the pool's. */
+ * Runs on each backend; the simulated one works in the loop's thread, the others in threads of the
+ * pool. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@ static struct place place;
 
 /* --- zlib, watched -------------------------------------------------------------------------- */
 
-static int deflate_failure;      /* what the next calls return instead of working; Z_OK: nothing */
+static int deflate_failure;      /* what the next calls return without working; Z_OK: they work */
 static bool init_fails;          /* deflateInit2() finds no memory */
 static unsigned loop_call_count; /* of deflate() in this thread */
 static pthread_t loop_thread;
@@ -60,7 +61,7 @@ struct step {
 	bool is_file;
 };
 
-/* Plays its steps; of a step's bytes no more than asked for at once. */
+/* Plays its steps, and gives at most as many bytes as requested. */
 struct player {
 	struct body_source source;
 	const struct step *steps;
@@ -159,7 +160,7 @@ static void await_ready(struct wire *wire)
 	wire->ready = false;
 }
 
-/* What comes without waiting. */
+/* The bytes that come without waiting. */
 static int try_to_pull(struct wire *wire, size_t length_max)
 {
 	struct body_piece piece;
@@ -195,7 +196,7 @@ static int pull_all(struct wire *wire, size_t length_max)
 	return outcome;
 }
 
-/* Whatever is under way ends; the inner source was released once, and not too early. */
+/* Everything in flight ends; the inner source was released once, and not too early. */
 static void wire_close(struct wire *wire)
 {
 	wire->body->release(wire->body);
@@ -243,7 +244,7 @@ static int tear_down(void **state)
 
 /* --- what comes out ------------------------------------------------------------------------- */
 
-/* Text in which no two places are alike and half of which can be saved. */
+/* Text in which no two places are alike and which compresses to half. */
 static struct text pattern(size_t length)
 {
 	static char bytes[200000];
@@ -305,7 +306,7 @@ static void test_an_empty_body_is_an_empty_stream(void **state)
 	wire_close(&wire);
 }
 
-/* Bytes that nothing can save fill the output again and again, at the end too. */
+/* Incompressible bytes fill the output again and again, also at the end. */
 static void test_what_grows_comes_out_whole(void **state)
 {
 	static struct wire wire;
@@ -369,7 +370,7 @@ static void test_what_has_come_leaves_while_more_is_awaited(void **state)
 	player_ready(&wire);
 	assert_int_equal((await_ready(&wire), try_to_pull(&wire, SIZE_MAX)), BODY_PIECE);
 	assert_kept(&wire, "first second ");
-	/* Ready before the wire asks again. */
+	/* Ready before the wire tries again. */
 	player_ready(&wire);
 	assert_int_equal(pull_all(&wire, SIZE_MAX), BODY_LAST);
 	assert_kept(&wire, "first second third");
@@ -437,7 +438,7 @@ static void test_a_failure_of_zlib_ends_the_body(void **state)
 	wire_open(&wire, steps);
 	assert_int_equal(pull_all(&wire, SIZE_MAX), -EIO);
 	wire_close(&wire);
-	/* The next body begins anew. */
+	/* The next body starts from the beginning. */
 	deflate_failure = Z_OK;
 	wire_open(&wire, steps);
 	assert_int_equal(pull_all(&wire, SIZE_MAX), BODY_LAST);
@@ -469,7 +470,7 @@ static void test_release_waits_for_what_is_under_way(void **state)
 	/* Before anything. */
 	wire_open(&wire, steps);
 	wire_close(&wire);
-	/* In the middle of work: nothing of it was done, or all of it. */
+	/* In the middle of work: either nothing of it was done or everything. */
 	for (unsigned turns = 0; turns < 4; turns++) {
 		wire_open(&wire, steps);
 		assert_int_equal(try_to_pull(&wire, SIZE_MAX), BODY_LATER);
@@ -478,7 +479,7 @@ static void test_release_waits_for_what_is_under_way(void **state)
 		wire.ready = false;
 		wire_close(&wire);
 	}
-	/* With a piece handed out in part, and with the source awaited. */
+	/* With a piece that was given out in part, and with a source that is waited for. */
 	wire_open(&wire, steps);
 	assert_int_equal(pull(&wire, 10), BODY_PIECE);
 	wire_close(&wire);
@@ -523,7 +524,7 @@ static uint32_t below(uint32_t bound)
 	return (chance >> 8) % bound;
 }
 
-/* What the steps give, all in all, in memory of its own. */
+/* All bytes of the steps, in memory of their own. */
 static struct text make_course(struct step *steps)
 {
 	static char bytes[COURSE_STEPS_MAX * COURSE_PIECE_MAX];
@@ -547,7 +548,7 @@ static struct text make_course(struct step *steps)
 	return (struct text){ bytes, length };
 }
 
-/* The source is ready when it likes, at the latest when nothing else can happen. */
+/* The source becomes ready at random, at the latest when nothing else can happen. */
 static void await_by_chance(struct wire *wire)
 {
 	for (unsigned i = 0; i < TURNS_MAX && !wire->ready; i++) {
@@ -562,7 +563,7 @@ static void await_by_chance(struct wire *wire)
 	wire->ready = false;
 }
 
-/* Now and then the client leaves, with or without something under way. */
+/* Sometimes the client leaves, with or without an op in flight. */
 static int pull_by_chance(struct wire *wire)
 {
 	static const size_t LENGTHS[] = { 100, 4096, SIZE_MAX };
@@ -728,7 +729,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(
 			test_beyond_the_limit_there_is_no_room, set_up, tear_down),
 	};
-	/* Work runs in the loop of the simulated backend. */
+	/* On the simulated backend, work runs in the loop. */
 	const struct CMUnitTest tests_of_threads[] = {
 		cmocka_unit_test_setup_teardown(test_the_loop_never_compresses, set_up, tear_down),
 	};

@@ -1,4 +1,4 @@
-/* base/hash.h: texts that differ hash differently, under every seed in another way. */
+/* base/hash.h: different texts have different hashes, and every seed changes them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

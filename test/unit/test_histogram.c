@@ -1,5 +1,5 @@
-/* Histograms: every time has one bucket, bounds are exact where they are told, quantiles are as
- * exact as promised. */
+/* Histograms: every time belongs to one bucket, bounds are exact where promised, and quantiles are
+ * as exact as promised. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

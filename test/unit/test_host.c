@@ -1,5 +1,5 @@
-/* http/host.h: what of a Host field is a name, which sites it fits, and what a site may be called.
- */
+/* http/host.h: which part of a Host field is the name, which sites match it, and which names a site
+ * may have. */
 #include "assert_text.h"
 
 #include "http/host.h"

@@ -1,5 +1,5 @@
-/* http1/body.h: however the bytes of a body are cut, its content is the same (RFC 9112 §6, §7.1).
- */
+/* http1/body.h: however the bytes of a body are cut, its content is the same (RFC 9112 §6,
+ * §7.1). */
 #include "assert_text.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 static char content_memory[8192];
 
 struct decoded {
-	int result; /* as of http1_body_decode() */
+	int result; /* as returned by http1_body_decode() */
 	struct text content;
 	struct text left;
 };
 
-/* Decodes `input` given in parts of `part_length` bytes at most, each in memory of its own size, so
- * that reading beyond it is noticed. */
+/* Decodes `input` in parts of at most `part_length` bytes, each in memory of its own size, so that
+ * a read beyond it is noticed. */
 static struct decoded decode_in_parts(
 	struct text input, uint64_t content_length, size_t part_length)
 {

@@ -1,8 +1,8 @@
-/* http1/parser.h and http1/body.h: every byte in every place, every cut, every alignment.
+/* http1/parser.h and http1/body.h: every byte at every place, every cut, every alignment.
  *
- * Which byte may stand where is written down here a second time, from the grammars of the RFCs and
- * without the parser's table.  All that is parsed ends where a page ends that may not be touched,
- * so that a parser which looks at several bytes at once dies when it looks at one too many. */
+ * The allowed bytes are written down here a second time, from the grammars of the RFCs, without the
+ * parser's table. Everything that is parsed ends directly before a page that may not be read, so
+ * that a parser that reads several bytes at once crashes if it reads one too many. */
 #include "assert_text.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static struct http1_head result;
 
 /* --- memory that ends at a wall ----------------------------------------------------------- */
 
-static char *wall; /* the first byte that may not be touched */
+static char *wall; /* the first byte that may not be read */
 
 static int build_wall(void **state)
 {
@@ -36,7 +36,7 @@ static int build_wall(void **state)
 	return mprotect(wall, page_size, PROT_NONE);
 }
 
-/* A copy whose last byte stands in front of the wall. */
+/* A copy whose last byte is directly before the wall. */
 static struct text before_wall(struct text text)
 {
 	char *copy = wall - text.length;
@@ -72,8 +72,8 @@ static bool is_value(unsigned byte)
 	return byte == '\t' || (byte >= ' ' && byte < 0x7f) || byte >= 0x80;
 }
 
-/* What the forms of a target are made of (RFC 9112 §3.2, RFC 3986 §2), and "<>\^`{|}: browsers
- * send these as they are, and they end no target anywhere.  No fragment. */
+/* The bytes of a target (RFC 9112 §3.2, RFC 3986 §2), and "<>\^`{|}: browsers send these unescaped,
+ * and they end no target anywhere. No fragment. */
 static bool is_target(unsigned byte)
 {
 	return is_alphanumeric(byte) || is_one_of(byte, "-._~:/?[]@!$&'()*+,;=%") ||
@@ -110,7 +110,7 @@ static unsigned parse_before_wall(struct text bytes)
 	return http1_parse_head(&request, &result, head);
 }
 
-/* Puts each byte for the one "?" of the pattern. */
+/* Replaces the "?" of the pattern by each byte. */
 static void assert_takes(const char *pattern, bool (*may_stand)(unsigned byte))
 {
 	char head[256];
@@ -139,7 +139,7 @@ static void test_names_are_tokens(void **state)
 	assert_takes("GET / HTTP/1.1\r\n?A: b\r\n" HOST "\r\n", is_token);
 }
 
-/* A colon there ends the name, rightly. */
+/* A colon there correctly ends the name. */
 static bool is_token_or_colon(unsigned byte)
 {
 	return is_token(byte) || byte == ':';
@@ -455,7 +455,7 @@ static void assert_pads_parse(struct text head, size_t pad)
 	assert_text(text_from(request.fields[0].value, pad), "d");
 }
 
-/* A target, a field's name and its value, each `pad` bytes longer than it must be. */
+/* A target, a field name and a value, each `pad` bytes longer than needed. */
 static struct text padded_head(char *memory, size_t size, size_t pad)
 {
 	static const char FILLING[ALIGNMENT_MAX + 1] =
@@ -475,7 +475,7 @@ static struct text padded_head(char *memory, size_t size, size_t pad)
 	return buffer_text(&head);
 }
 
-/* Lengths of runs, and where they begin and end, in all their combinations. */
+/* Lengths of runs, with all combinations of their begin and end. */
 static void test_every_alignment_is_parsed_alike(void **state)
 {
 	char memory[512];
@@ -494,7 +494,7 @@ static void test_every_alignment_is_parsed_alike(void **state)
 	}
 }
 
-/* What follows in the same memory is none of the head's, whatever it is. */
+/* Bytes that follow in the same memory do not belong to the head, whatever they are. */
 static void test_bytes_behind_a_head_have_no_say(void **state)
 {
 	static const char BEHIND[] = "\n\r\0 \t:a\x80/";
@@ -514,7 +514,7 @@ static void test_bytes_behind_a_head_have_no_say(void **state)
 	}
 }
 
-/* RFC 9112 §2.2: a byte that is wrong is found wherever it stands in a run. */
+/* RFC 9112 §2.2: the parser finds a wrong byte wherever it is in a run. */
 static void test_every_alignment_finds_the_wrong_byte(void **state)
 {
 	static const char WRONG[] = { '\0', '\n', '\r', '\x01', '\x7f', '\x1f' };

@@ -1,7 +1,8 @@
-/* http1/parser.h: what is read from a head, and above all what is refused (RFC 9112 §2 to §6).
+/* http1/parser.h: what the parser reads from a head, and above all what it refuses (RFC 9112 §2 to
+ * §6).
  *
- * Every head here is also found byte by byte and taken apart again after damage; the memory it
- * stands in ends with it, so that the sanitizers see a step beyond. */
+ * Every head here is also found byte by byte, and parsed again after damage. Its memory ends where
+ * it ends, so that the sanitizers notice a read beyond it. */
 #include "assert_text.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ static int64_t find_whole(struct text bytes, size_t header_bytes_max)
 	return http1_find_head(&scan, bytes, header_bytes_max);
 }
 
-/* Shows one byte more at each call, as a slow client does. */
+/* Shows one more byte in each call, like a slow client. */
 static int64_t find_slowly(struct text bytes, size_t header_bytes_max)
 {
 	struct http1_scan scan = { 0 };
@@ -45,7 +46,7 @@ static int64_t find(struct text bytes, size_t header_bytes_max)
 	return found;
 }
 
-/* As a connection does it: first found, then parsed. */
+/* Like a connection: first find the end, then parse. */
 static unsigned parse(struct text head)
 {
 	int64_t length = find(head, HEADER_BYTES_MAX);
@@ -76,7 +77,7 @@ static void assert_refuses(struct text head, unsigned expected, const char *why)
 	assert_string_equal(result.why, why);
 }
 
-/* Of a head that is refused already when its end is looked for. */
+/* For a head that is refused already while its end is searched. */
 static void assert_not_found(struct text head, const char *why)
 {
 	struct http1_scan scan = { 0 };
@@ -105,7 +106,7 @@ static void test_a_head_ends_at_its_empty_line(void **state)
 	assert_int_equal(find(text_literal(GET "\r\n" GET "\r\n"), HEADER_BYTES_MAX), HEAD.length);
 }
 
-/* What follows is a body or the next request, and has rules of its own. */
+/* The following bytes are a body or the next request and have rules of their own. */
 static void test_bytes_after_the_head_are_not_looked_at(void **state)
 {
 	(void)state;
@@ -123,7 +124,7 @@ static void test_one_empty_line_before_the_request_line_is_skipped(void **state)
 	not_found("\n" GET "\r\n", BARE_LF);
 }
 
-/* RFC 9112 §2.2 allows a bare LF to be taken for a line end; two readers would differ. */
+/* RFC 9112 §2.2 allows to take a bare LF for a line end; two parsers could then differ. */
 static void test_a_bare_lf_is_400(void **state)
 {
 	(void)state;
@@ -144,7 +145,7 @@ static void test_nul_is_400(void **state)
 	not_found("\0", "a NUL in the head");
 }
 
-/* Everything before the LF that makes it bare is refused when that LF comes, not later. */
+/* A bare LF is refused when it arrives, not later. */
 static void test_damage_is_told_before_the_head_is_complete(void **state)
 {
 	(void)state;
@@ -192,8 +193,8 @@ static void test_a_head_beyond_the_bound_is_431(void **state)
 	assert_int_equal(find(head, 15), -414);
 }
 
-/* A client that sends one byte at a time must not make the server look at all of them each time:
- * what was examined once may be gone the next time. */
+/* If a client sends one byte at a time, the parser must not read all of them each time: here the
+ * bytes that were examined are destroyed before the next call. */
 static void test_a_slow_head_is_examined_once(void **state)
 {
 	static char memory[4096];
@@ -262,7 +263,8 @@ static void test_any_token_is_a_method(void **state)
 	assert_text(request.target, "a:443");
 }
 
-/* RFC 9112 §3: one space between, none around; parsing by any white space is left to others. */
+/* RFC 9112 §3: one space separates, none is before or after; lenient parsing by white space is not
+ * done. */
 static void test_the_request_line_has_exactly_two_spaces(void **state)
 {
 	(void)state;
@@ -437,7 +439,7 @@ static void test_the_tab_is_the_only_control_byte_in_a_value(void **state)
 	}
 }
 
-/* Values are looked at eight bytes at a time. */
+/* The parser checks values eight bytes at a time. */
 static void test_each_byte_counts_wherever_it_stands_in_a_value(void **state)
 {
 	static const char start[] = "GET / HTTP/1.1\r\nHost: a\r\nA: ";
@@ -596,7 +598,7 @@ static void test_a_content_length_that_overflows_is_400(void **state)
 	refuses(POST "Content-Length: 18446744073709551621\r\n\r\n", 400, WHY);
 }
 
-/* Even where the values are equal: RFC 9110 §8.6 allows it to be refused. */
+/* Even if the values are equal: RFC 9110 §8.6 allows to refuse that. */
 static void test_two_content_lengths_are_400(void **state)
 {
 	static const char *const WHY = "two Content-Length fields";
@@ -660,7 +662,7 @@ static void test_chunked_comes_last_and_once(void **state)
 		"an empty transfer coding");
 }
 
-/* RFC 9112 §6.1: a client that says 1.0 does not know it. */
+/* RFC 9112 §6.1: a client that says 1.0 does not know the coding. */
 static void test_transfer_encoding_in_1_0_is_400(void **state)
 {
 	(void)state;
@@ -726,7 +728,7 @@ static void test_connections_persist_by_version_and_option(void **state)
 
 /* --- after a refusal ---------------------------------------------------------------------- */
 
-/* The answer to HEAD has no body, and the log names the line, also when the request was bad. */
+/* The answer to HEAD has no body and the log has the request line, also if the request was bad. */
 static void test_a_refused_request_keeps_what_could_be_read(void **state)
 {
 	(void)state;

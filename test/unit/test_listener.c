@@ -84,7 +84,7 @@ static void turn(struct fixture *fixture)
 	assert_int_equal(proactor_turn(fixture->proactor, 1000000000), 0);
 }
 
-/* Whatever is due, without waiting for more. */
+/* Runs everything that is due, without waiting for more. */
 static void turn_until_quiet(struct fixture *fixture)
 {
 	for (int i = 0; i < 10; i++)
@@ -239,8 +239,8 @@ static void test_refusing_listener_still_serves_its_queue(void **state)
 	close(late);
 }
 
-/* The queue of a paused listener belongs to the successor but for one batch at most, which the
- * backend may have taken already. */
+/* The queue of a paused listener belongs to its successor, except for one batch that the backend
+ * may have taken already. */
 static void test_leaving_leaves_the_queue_to_the_successor(void **state)
 {
 	struct fixture *fixture = *state;

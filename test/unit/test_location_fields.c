@@ -1,4 +1,5 @@
-/* http/location_fields.h: what a configuration may add, and what an answer makes of it. */
+/* http/location_fields.h: which fields a configuration may add, and what an answer makes of
+ * them. */
 #include "assert_text.h"
 
 #include "http/location_fields.h"

@@ -19,7 +19,7 @@
 
 static struct proactor *proactor;
 static struct log_writer writer;
-static char reported[4 * LOG_LINE_LENGTH_MAX]; /* what the error log was told */
+static char reported[4 * LOG_LINE_LENGTH_MAX]; /* messages of the error log */
 
 static void keep_report(void *context, struct text line)
 {

@@ -3,8 +3,8 @@
 
 #include "http/media_type.h"
 
-/* As many as there are ways to go wrong in a search by halving: the first, the last, neighbours,
- * and one that begins another. */
+/* One case for each way in which a binary search can go wrong: the first, the last, neighbours, and
+ * a prefix of another. */
 static void test_known_extensions_have_their_types(void **state)
 {
 	static const struct {

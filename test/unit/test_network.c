@@ -1,4 +1,4 @@
-/* http/network.h: what is a network, and which addresses lie in it. */
+/* http/network.h: what is a valid network, and which addresses are in it. */
 #include "assert_text.h"
 
 #include <arpa/inet.h>
@@ -44,7 +44,7 @@ static void test_mapped_addresses_and_networks_are_of_ipv4(void **state)
 	assert_false(lies_in("11.1.2.3", "::ffff:10.0.0.0/104"));
 	assert_true(lies_in("10.1.2.3", "::ffff:0:0/96"));
 	assert_false(lies_in("::ffff:10.1.2.3", "::/0"));
-	/* More than the mapped addresses is a network of IPv6. */
+	/* A larger range than the mapped addresses is a network of IPv6. */
 	assert_false(lies_in("10.1.2.3", "::ffff:0:0/95"));
 }
 

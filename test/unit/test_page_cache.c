@@ -1,5 +1,5 @@
-/* Is a part of a file in memory?  On a file of the build directory, since files in memory only
- * (tmpfs) are never cold; what cannot be made cold is skipped. */
+/* Is a part of a file in the page cache? Uses a file in the build directory, because files on tmpfs
+ * are never cold. A case that cannot make a file cold is skipped. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 enum { LENGTH = 1 << 20 };
 
-/* Both ways of finding out: the one without is taken where cachestat(2) is refused. */
+/* Tests both ways to find out; the second is used where cachestat(2) is refused. */
 static struct page_cache counting, trying = { .refuses_counting = true };
 
 static int forget(void **state)
@@ -47,7 +47,7 @@ static int make_file(void)
 	return file;
 }
 
-/* What was read through once, as a response does it. */
+/* Reads the file once, as a response does. */
 static void warm(int file, off_t offset, size_t length)
 {
 	char *bytes = malloc(length);
@@ -56,7 +56,7 @@ static void warm(int file, off_t offset, size_t length)
 	free(bytes);
 }
 
-/* By mincore(2), which a locked page does not mislead. */
+/* Uses mincore(2), which gives the right result for a locked page. */
 static bool is_cold(int file, size_t begin, size_t end)
 {
 	static unsigned char present[LENGTH / 4096];
@@ -71,8 +71,8 @@ static bool is_cold(int file, size_t begin, size_t end)
 	return cold;
 }
 
-/* False where that is impossible: a filesystem in memory.  Else pages that the kernel is busy with
- * stay for a while. */
+/* Returns false if that is impossible, as on a file system in memory. Pages that the kernel is
+ * using stay for a while. */
 static bool chill(int file)
 {
 	for (int tries = 0; tries < 100 && !is_cold(file, 0, LENGTH); tries++)
@@ -89,7 +89,7 @@ static int make_cold_file(void)
 	return file;
 }
 
-/* Trying makes the kernel read, and a quick disk may be done with the last page by then. */
+/* The probe makes the kernel read, and a fast disk may have finished the last page by then. */
 static void assert_not_held(struct page_cache *way, int file)
 {
 	bool held = page_cache_holds(way, file, 0, LENGTH);

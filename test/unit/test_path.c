@@ -8,7 +8,7 @@
 
 static char memory[4096];
 
-/* The normalised path, or why there is none. */
+/* The normalised path, or the reason why there is none. */
 static struct text normalized(struct text raw)
 {
 	struct buffer path;
@@ -171,7 +171,7 @@ static void test_bytes_that_are_not_utf_8_are_kept(void **state)
 	(void)state;
 	assert_path("/%ff%C3%A4", "/\xff\xc3\xa4");
 	assert_path("/\x80", "/\x80");
-	assert_path("/%c0%ae%c0%ae/", "/\xc0\xae\xc0\xae/"); /* overlong dots are not dots */
+	assert_path("/%c0%ae%c0%ae/", "/\xc0\xae\xc0\xae/"); /* an overlong dot is no dot */
 }
 
 static void test_a_path_begins_with_a_slash(void **state)
@@ -197,17 +197,17 @@ static void test_a_path_that_overflows_says_so(void **state)
 	buffer_init(&path, small, sizeof(small));
 	assert_int_equal(path_normalize(&path, text_literal("/12345678")), 0);
 	assert_true(path.truncated);
-	/* Coming back below the bound does not make it a path again. */
+	/* A path that leaves the root is refused even if it returns. */
 	buffer_init(&path, small, sizeof(small));
 	assert_int_equal(path_normalize(&path, text_literal("/12345678/../../../x/y/")), 0);
 	assert_true(path.truncated);
-	/* What is resolved away costs no room. */
+	/* Segments that are resolved away need no room. */
 	buffer_init(&path, small, sizeof(small));
 	assert_int_equal(path_normalize(&path, text_literal("/a/../b/../c/../d/../e")), 0);
 	assert_text(buffer_text(&path), "/e");
 }
 
-/* Every sequence of up to six of the pieces that attacks are made of. */
+/* Every sequence of up to six parts of known attacks. */
 static void check_invariants(struct text raw)
 {
 	struct text path = normalized(raw);
@@ -291,7 +291,7 @@ static void test_only_path_bytes_stay_unencoded(void **state)
 	assert_text(encoded(text_literal("/\\[]\"<>^`{|}")), "/%5C%5B%5D%22%3C%3E%5E%60%7B%7C%7D");
 }
 
-/* "//host/" in a Location would lead to another server, and browsers read "/\host" the same. */
+/* "//host/" in a Location would lead to another server, and browsers read "/\host" as the same. */
 static void test_an_encoded_path_never_names_a_host(void **state)
 {
 	(void)state;

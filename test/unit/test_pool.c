@@ -1,5 +1,5 @@
-/* proactor/pool.h: work for threads goes out, results come back, nothing twice.  The suite is also
- * what runs under the thread sanitizer. */
+/* proactor/pool.h: work goes to threads, results come back, nothing happens twice. This suite also
+ * runs under the thread sanitizer. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 
 enum { WAIT_MS_MAX = 10000 };
 
-/* An op that says when it runs and goes on when it is told to. */
+/* An op that reports when it runs, and continues when it is told to. */
 struct gate {
 	struct op op;
 	sem_t entered, released;
@@ -138,7 +138,7 @@ static void test_a_burst_wakes_the_loop_once(void **state)
 	}
 	gate_init(&last);
 	assert_int_equal(pool_submit(pool, &last.op, run_gate), 0);
-	sem_wait(&last.entered); /* the one thread has finished all others */
+	sem_wait(&last.entered); /* the only thread has finished all others */
 	assert_int_equal(eventfd_read(pool_event_fd(pool), &wakes), 0);
 	assert_int_equal(wakes, 1);
 	pool_collect(pool, &collected);

@@ -1,4 +1,4 @@
-/* http/proxies.h: for whom a trusted proxy asks, and that nobody else is believed. */
+/* http/proxies.h: which client a trusted proxy names, and that no other peer can name one. */
 #include "assert_text.h"
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static int trust_nobody(void **state)
 	return 0;
 }
 
-/* Other fields stand around those of the list. */
+/* Other fields are around those of the list. */
 static void set_lines(struct request *request, const char *const *lines, size_t count)
 {
 	request_init(request);
@@ -72,7 +72,7 @@ static void assert_client_of(
 	assert_memory_equal(&client, &right, sizeof(client));
 }
 
-/* For a request of 127.0.0.1 with that field. */
+/* The client of a request from 127.0.0.1 with this field. */
 static void assert_client(const char *line, const char *expected)
 {
 	assert_client_of("127.0.0.1", &line, 1, expected);

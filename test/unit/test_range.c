@@ -7,7 +7,7 @@
 
 static struct range_set set;
 
-/* The ranges as "0-4 6-9", or what became of them instead. */
+/* The ranges as "0-4 6-9", or the other outcome. */
 static struct text asked(const char *value, uint64_t length)
 {
 	static char memory[2048];
@@ -33,7 +33,7 @@ static struct text asked(const char *value, uint64_t length)
 	return buffer_text(&buffer);
 }
 
-/* The examples of §14.1.2, of a representation of 10000 bytes. */
+/* The examples of §14.1.2, for a representation of 10000 bytes. */
 static void test_examples_of_the_rfc(void **state)
 {
 	(void)state;
@@ -76,7 +76,7 @@ static void test_the_end_of_nothing_is_the_whole(void **state)
 	assert_text(asked("bytes=-5,0-", 0), "whole");
 }
 
-/* §14.2: a unit that is not understood MUST be ignored, what is invalid MAY be. */
+/* §14.2: an unknown unit MUST be ignored, an invalid field MAY be. */
 static void test_what_is_no_range_of_bytes_is_ignored(void **state)
 {
 	static const char *const wrong[] = { "", "bytes", "bytes=", "bytes=,",
@@ -99,7 +99,7 @@ static void test_unit_ignores_case_and_lists_may_have_gaps(void **state)
 	assert_text(asked("bytes=,, 0-1 ,\t,4-5,", 10), "0-1 4-5");
 }
 
-/* §15.3.7.2: the order asked for, but for what was joined. */
+/* §15.3.7.2: the requested order, except for ranges that were joined. */
 static void test_order_is_kept(void **state)
 {
 	(void)state;
@@ -146,7 +146,8 @@ static void test_number_of_ranges_is_bounded(void **state)
 	assert_int_equal(range_parse(&set, text_of(value), 1000), RANGE_WHOLE);
 }
 
-/* Whatever is asked for: within the representation, apart from each other, covering the same. */
+/* For every request, the ranges are within the representation, do not touch, and cover the same
+ * bytes. */
 static void test_any_ranges_are_joined_to_the_bytes_asked_for(void **state)
 {
 	uint32_t random = 1;

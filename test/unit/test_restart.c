@@ -11,7 +11,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* Lives for `life_ns` and dies; returns the delay in seconds. */
+/* A worker lives for `life_ns` and dies; returns the delay in seconds. */
 static uint64_t delay_after(struct restart *restart, uint64_t *now_ns, uint64_t life_ns)
 {
 	uint64_t delay_ns;

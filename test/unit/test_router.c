@@ -1,4 +1,4 @@
-/* http/router.h: which endpoint a request reaches, and what it is told when it reaches none. */
+/* http/router.h: which endpoint gets a request, and what the answer is if none does. */
 #include "assert_text.h"
 
 #include <stdlib.h>
@@ -174,7 +174,7 @@ static void test_the_query_is_no_part_of_the_path(void **state)
 	assert_text(fixture->exchange.request.path, "/a?b");
 }
 
-/* RFC 9110 §4.2.3: what the parser leaves of "http://host" and "http://host?a". */
+/* RFC 9110 §4.2.3: the path that the parser leaves of "http://host" and "http://host?a". */
 static void test_an_empty_path_is_the_top(void **state)
 {
 	assert_handled(*state, "", "root");
@@ -207,7 +207,7 @@ static void test_405_says_what_is_allowed(void **state)
 	assert_allow(*state, "GET, HEAD, POST, OPTIONS");
 }
 
-/* RFC 9110 §9.3.8, §15.5.6: it would show others what a proxy added to the request. */
+/* RFC 9110 §9.3.8, §15.5.6: TRACE would show what a proxy added to the request. */
 static void test_trace_is_405(void **state)
 {
 	assert_answer(*state, "TRACE", "/", 405);

@@ -1,4 +1,4 @@
-/* proactor/simulated.h: what the tests that use it rely on, beside the contract. */
+/* The simulated kernel: what the tests that use it rely on, besides the contract. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -95,7 +95,7 @@ static void test_with_nothing_to_do_waiting_returns(void **state)
 
 /* --- seeds --------------------------------------------------------------------------------- */
 
-/* Receives 1000 bytes, and writes down how they were cut. */
+/* Receives 1000 bytes and records how they were cut. */
 static void record_cuts(char *record, size_t size, uint64_t seed)
 {
 	struct proactor *proactor = open_seed(seed);
@@ -256,7 +256,7 @@ static void test_a_halted_client_fills_the_socket(void **state)
 
 /* --- the caller's side of the promises -------------------------------------------------------- */
 
-/* Runs what must not be done in a process of its own; whether it was stopped by an assertion. */
+/* Runs a forbidden call in a process of its own; returns whether an assertion stopped it. */
 static bool is_refused(void (*misuse)(struct proactor *proactor, int fd, struct call *calls))
 {
 	pid_t child = fork();
@@ -320,7 +320,7 @@ static void test_misuse_of_a_descriptor_is_an_assertion(void **state)
 
 /* --- loss of power ------------------------------------------------------------------------ */
 
-/* A file in the root directory, opened for writing; `how` with O_CREAT makes it. */
+/* Opens a file in the root directory for writing; `how` with O_CREAT makes it. */
 static int open_file(struct proactor *proactor, const char *path, uint64_t flags)
 {
 	struct open_how how = { .flags = flags, .mode = flags & O_CREAT ? 0600 : 0 };
@@ -349,7 +349,7 @@ static void sync_file(struct proactor *proactor, int fd)
 	assert_int_equal(finish(proactor, &call), 0);
 }
 
-/* expected NULL: the file is not there. */
+/* expected NULL: the file does not exist. */
 static void assert_found(
 	struct proactor *lost, unsigned survivors, const char *path, const char *expected)
 {

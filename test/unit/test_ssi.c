@@ -1,4 +1,4 @@
-/* filters/ssi.c: each directive and each error, asked of the dynamic endpoint without a wire, on
+/* filters/ssi.c: each directive and each error, through the dynamic endpoint without a wire, on
  * every backend. */
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define ERROR_MESSAGE "[an error occurred while processing the directive]"
 
 static const char *backend;
-static uint64_t seed = 1; /* of the simulated backend: cuts, orders, late cancels */
+static uint64_t seed = 1; /* for the simulated backend: cuts, order, late cancels */
 static struct place place;
 static struct visit caller;
 static struct section *location;
@@ -75,7 +75,7 @@ static void make(const char *path, const char *contents)
 	place_make_file(&place, path, text_of(contents));
 }
 
-/* As visit_init() has it, and what a wire would know beside. */
+/* Like visit_init(), with what a wire would know in addition. */
 static void begin(const char *path, const char *target, const char *query)
 {
 	visit_init(&caller, &place, path);
@@ -87,7 +87,7 @@ static void ask(void)
 {
 	dynamic_endpoint.handle(dynamic, &caller.exchange);
 	visit_await_answer(&caller);
-	/* What the request was is gone now. */
+	/* The request is gone now. */
 	memset(caller.path, 'x', sizeof(caller.path) - 1);
 	memset(&caller.exchange.request, 0, sizeof(caller.exchange.request));
 }
@@ -101,7 +101,7 @@ static struct text get(const char *path)
 	return visit_body(&caller);
 }
 
-/* What a page with that directive says between its marks. */
+/* What a page with this directive shows between its marks. */
 static void assert_page(const char *page, const char *expected)
 {
 	make("www/page.html", page);
@@ -435,7 +435,7 @@ static void test_loops_are_refused(void **state)
 	make("www/two.html", "2<!--#include file=\"one.html\" -->");
 	assert_text(get("/one.html"), "12" ERROR_MESSAGE);
 	assert_non_null(strstr(logged, "www/two.html:1: /one.html: includes itself"));
-	/* Twice, one after the other, is no loop. */
+	/* The same file twice in sequence is no loop. */
 	assert_page("<!--#include file=\"b.html\" --><!--#include file=\"b.html\" -->", "[b][b]");
 }
 
@@ -477,7 +477,7 @@ static void test_includes_are_bounded(void **state)
 	assert_non_null(strstr(logged, "more than 1000 in one answer"));
 }
 
-/* A file that has become shorter between its lookup and its reading. */
+/* A file that became shorter between lookup and read. */
 static void test_outermost_file_that_shrinks_cuts_the_answer(void **state)
 {
 	(void)state;
@@ -491,7 +491,7 @@ static void test_outermost_file_that_shrinks_cuts_the_answer(void **state)
 
 /* --- leaving ------------------------------------------------------------------------------ */
 
-/* Whatever it is doing after `count` pieces; was it waiting for something? */
+/* Releases the body after `count` pieces, whatever it is doing; returns whether it was waiting. */
 static bool leave_after(unsigned count)
 {
 	struct body_source *body;
@@ -574,7 +574,7 @@ int main(int argument_count, char **arguments)
 		cmocka_unit_test_setup_teardown(
 			test_leaving_at_any_time_leaves_nothing_behind, set_up, tear_down),
 	};
-	/* The simulated kernel reads a few bytes at a time, and resolves no absolute link. */
+	/* The simulated kernel reads a few bytes at a time and resolves no absolute link. */
 	const struct CMUnitTest tests_of_a_real_kernel[] = {
 		cmocka_unit_test_setup_teardown(
 			test_short_parts_are_gathered_and_long_ones_are_not, set_up, tear_down),

@@ -1,5 +1,5 @@
-/* filters/ssi_syntax.h: directives found however a document is cut, and taken apart; and
- * filters/ssi_value.h: what they write. */
+/* filters/ssi_syntax.h: finding directives however a document is cut, and parsing them;
+ * filters/ssi_value.h: the text that they write. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@
 
 /* --- scanning ----------------------------------------------------------------------------- */
 
-/* What a document is made of: text as it is, "{directive}", "{!LINE}" for one that is too long and
- * "{?LINE}" for one that does not end; LINE is where it began. */
+/* The parts of a document: text as it is, "{directive}", "{!LINE}" for one that is too long and
+ * "{?LINE}" for one without an end; LINE is where it began. */
 struct outline {
 	struct ssi_scanner scanner;
 	struct buffer text;
@@ -48,7 +48,7 @@ static void append_found(struct outline *outline, enum ssi_found found, struct t
 
 static void scan_part(struct outline *outline, struct text part)
 {
-	/* In memory of its own, so that a sanitizer sees a step beyond the piece. */
+	/* In memory of its own, so that a sanitizer notices a read beyond the piece. */
 	char *copy = malloc(part.length + 1);
 	struct text rest = { copy, part.length }, bytes;
 
@@ -123,7 +123,7 @@ static void test_a_quoted_end_is_no_end(void **state)
 	assert_outline("<!--#a b='\"-->' -->c", "{a b='\"-->' }c");
 	assert_outline("<!--#a b=\"\\\"-->\" -->c", "{a b=\"\\\"-->\" }c");
 	assert_outline("<!--#a b = \"-->\" -->c", "{a b = \"-->\" }c");
-	/* Where no value may begin, a quote is a byte like others. */
+	/* Where no value may begin, a quote is a normal byte. */
 	assert_outline("<!--#it's -->c", "{it's }c");
 	assert_outline("<!--#a ---->c", "{a --}c");
 	assert_outline("<!--#a -- >b-->c", "{a -- >b}c");
@@ -144,7 +144,7 @@ static void test_a_directive_has_a_bound(void **state)
 	struct text text;
 
 	(void)state;
-	/* Two dashes belong to what is gathered until the end is seen. */
+	/* Two dashes are part of the directive until the end is seen. */
 	snprintf(document, sizeof(document), "\n<!--#%0*d-->x", SSI_DIRECTIVE_LENGTH_MAX - 2, 0);
 	text = outline_of(&outline, text_of(document));
 	assert_int_equal(text.length, SSI_DIRECTIVE_LENGTH_MAX - 2 + 4);
@@ -160,7 +160,7 @@ static void test_nothing_of_a_skipped_directive_is_left_for_the_next(void **stat
 	static char document[2 * SSI_DIRECTIVE_LENGTH_MAX];
 
 	(void)state;
-	/* The byte beyond the bound is a backslash in a value. */
+	/* The first byte beyond the limit is a backslash in a value. */
 	snprintf(document, sizeof(document), "<!--#a b=\"%0*d\\\"--><!--#a b=\"\"-->",
 		SSI_DIRECTIVE_LENGTH_MAX - 5, 0);
 	assert_outline(document, "{!1}{a b=\"\"}");

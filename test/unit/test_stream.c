@@ -1,7 +1,7 @@
-/* net/stream.h, with real sockets: what is held back while a long file is on its way, what may be
+/* net/stream.h, with real sockets: what is held back while a long file is sent, how much may be
  * unsent, and the end.
  *
- *	test_stream epoll|io_uring */
+ * test_stream epoll|io_uring */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -94,7 +94,7 @@ static int set_up(void **state)
 static void close_and_wait(struct fixture *fixture)
 {
 	stream_close(&fixture->stream);
-	assert_false(fixture->closed); /* never from inside a call of the owner */
+	assert_false(fixture->closed); /* never inside a call of the owner */
 	while (!fixture->closed)
 		assert_true(proactor_turn(fixture->service->proactor, PROACTOR_WAIT_FOREVER) >= 0);
 }
@@ -113,7 +113,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Turns until what is being sent has been, while the client takes it. */
+/* Runs turns until the send has ended, while the client reads. */
 static void await_sent(struct fixture *fixture)
 {
 	static char bytes[65536];
@@ -232,7 +232,7 @@ static void test_what_is_short_has_no_share(void **state)
 	await_sent(fixture);
 }
 
-/* The owner closes a stream that the last send may have closed already. */
+/* The owner closes a stream that the last send may already have closed. */
 static void test_last_send_ends_the_receiving_and_then_the_stream(void **state)
 {
 	struct fixture *fixture = *state;

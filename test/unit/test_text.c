@@ -1,4 +1,4 @@
-/* base/text.h, base/buffer.h, base/list.h, base/block_pool.h: the small vocabulary. */
+/* base/text.h, base/buffer.h, base/list.h, base/block_pool.h: the basic types. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* What is the io_uring backend's own, beside the contract of all backends: stepping down, reasons,
- * pipes, spills, shortages, and the bounds of kernel workers and queues. */
+/* The io_uring backend beside the contract of all backends: stepping down, reasons, pipes, spills,
+ * shortages, and the limits of kernel workers and queues. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -205,8 +205,8 @@ struct call {
 	struct op op;
 	unsigned done_count;
 	int64_t result;
-	int fd;      /* the first that was accepted */
-	char *bytes; /* where what is received goes; NULL: nowhere */
+	int fd;      /* the first connection that was accepted */
+	char *bytes; /* where received bytes go; NULL: nowhere */
 	size_t length;
 };
 
@@ -239,7 +239,7 @@ static struct proactor *open_proactor(struct proactor_options options)
 	return proactor;
 }
 
-/* What the test itself does between turns is no event for the proactor: no long waits. */
+/* The proactor does not see what the test does between turns, so waits are short. */
 static void turn(struct proactor *proactor, unsigned *turn_count)
 {
 	assert_true(++*turn_count < 100000);
@@ -330,7 +330,7 @@ static void assert_pattern(const char *bytes, size_t position, size_t length)
 			fail_msg("byte %zu of the stream is wrong", position + i);
 }
 
-/* Reads what is there; how much. */
+/* Reads what has arrived; returns its length. */
 static size_t read_pattern(int fd, size_t position)
 {
 	char bytes[65536];
@@ -346,7 +346,7 @@ static size_t read_pattern(int fd, size_t position)
 
 /* --- receiving ---------------------------------------------------------------------------- */
 
-/* The request of a connection is mostly there when the connection is. */
+/* The request has usually arrived when the connection is accepted. */
 static void test_what_is_there_already_is_received_without_an_enter(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -373,7 +373,8 @@ static void test_what_is_there_already_is_received_without_an_enter(void **state
 	proactor_free(proactor);
 }
 
-/* Of a burst only so many as there are blocks kept; the others wait for the ring's buffers. */
+/* The spill takes only as much of a burst as it has blocks; the rest waits for the ring's
+ * buffers. */
 static void test_a_burst_is_received_in_bounded_memory(void **state)
 {
 	enum { COUNT = 80 };
@@ -450,7 +451,7 @@ static void test_a_flood_while_nobody_waits_stays_with_the_kernel(void **state)
 	proactor_free(proactor);
 }
 
-/* Ten connections that always have bytes, and two buffers for all of them. */
+/* Ten connections that always have bytes to read, and two buffers for all of them. */
 static void test_a_shortage_of_buffers_loses_no_connection(void **state)
 {
 	enum { COUNT = 10, ROUNDS = 20 };
@@ -488,7 +489,7 @@ static void test_a_shortage_of_buffers_loses_no_connection(void **state)
 	proactor_free(proactor);
 }
 
-/* One of: wait for bytes, ask the op to end, do nothing for a turn. */
+/* Does one of: wait for bytes, ask the op to end, nothing for a turn. */
 static void act_at_random(struct proactor *proactor, struct call *receive, int fd, unsigned dice)
 {
 	if (!op_is_active(&receive->op))
@@ -563,7 +564,7 @@ static void test_receiving_again_costs_no_request(void **state)
 	proactor_free(proactor);
 }
 
-/* The cancelling of its receive and its close go together. */
+/* The cancel of its receive and its close are submitted together. */
 static void test_a_receiving_socket_is_closed_by_one_enter(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -588,7 +589,7 @@ static void test_a_receiving_socket_is_closed_by_one_enter(void **state)
 	proactor_free(proactor);
 }
 
-/* So do the last bytes, the cancelling of a receive and the close. */
+/* So are the last bytes, the cancel of a receive, and the close. */
 static void test_a_last_send_and_the_close_go_by_one_enter(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -617,7 +618,7 @@ static void test_a_last_send_and_the_close_go_by_one_enter(void **state)
 	proactor_free(proactor);
 }
 
-/* The record of a descriptor goes with it, whatever its multishot still had to say. */
+/* The record of a descriptor is freed with it, whatever its multishot still reports. */
 static void test_a_reused_number_gets_nothing_of_its_predecessor(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -667,7 +668,7 @@ static int connect_to(const struct sockaddr_in *address)
 	return fd;
 }
 
-/* A listener whose multishot has brought a connection while no accept was active. */
+/* A listener whose multishot delivered a connection while no accept was active. */
 static int keep_connection(
 	struct proactor *proactor, int listener, const struct sockaddr_in *address)
 {
@@ -703,7 +704,7 @@ static void test_a_connection_nobody_waited_for_goes_to_the_next_accept(void **s
 	proactor_free(proactor);
 }
 
-/* The kernel's completion, as it would come beside those of the multishot. */
+/* A completion of the kernel, as it could come beside those of the multishot. */
 static void accept_beyond(struct proactor *proactor, int listener,
 	const struct sockaddr_in *address, int error, int64_t result)
 {
@@ -750,7 +751,7 @@ static void test_a_connection_kept_for_nobody_is_closed_with_its_listener(void *
 	proactor_free(proactor);
 }
 
-/* Without an accept that waits, connections stay in the backlog for whoever comes. */
+/* Without a waiting accept, connections stay in the backlog for another process. */
 static void test_a_listener_that_is_not_asked_takes_no_connections(void **state)
 {
 	struct proactor *proactor = open_proactor((struct proactor_options){ 0 });
@@ -804,7 +805,7 @@ struct reader {
 	size_t position;
 };
 
-/* Parked: each has met a full socket, and holds no pipe. */
+/* Parked: each found a full socket, and holds no pipe. */
 static bool are_parked(struct uring *uring, const struct reader *readers)
 {
 	size_t idle_count = 0;
@@ -878,7 +879,7 @@ static void test_sendfile_serves_where_it_is_chosen(void **state)
 	assert_true(counted(METRIC_SPLICES) == splices);
 }
 
-/* A file on a disk, unlike make_file(): it can be cold. */
+/* A file on a disk, which can be cold, unlike that of make_file(). */
 static int make_disk_file(size_t length)
 {
 	char name[] = "test-uring-XXXXXX";
@@ -892,7 +893,7 @@ static int make_disk_file(size_t length)
 	return file;
 }
 
-/* Sends all of it by `auto`, and counts by which way. */
+/* Sends the whole file with `auto`, and counts the ways that it took. */
 static void send_file_automatically(int file, size_t length, uint64_t *called, uint64_t *spliced)
 {
 	struct proactor *proactor =
@@ -933,8 +934,8 @@ static void test_auto_calls_sendfile_for_what_is_in_memory(void **state)
 	assert_int_equal(spliced, 0);
 }
 
-/* The loop must not wait for the disk: the first bytes go by the ring.  What the kernel has read
- * ahead by then may go either way. */
+/* The loop must not wait for the disk: the first bytes go through the ring. Bytes that the kernel
+ * has read ahead by then may go either way. */
 static void test_auto_leaves_a_cold_file_to_the_ring(void **state)
 {
 	enum { LENGTH = 2000000 };
@@ -953,7 +954,7 @@ static void test_auto_leaves_a_cold_file_to_the_ring(void **state)
 	assert_int_equal(called + spliced, LENGTH);
 }
 
-/* What is tried at once follows what the socket takes; not a byte is lost over it. */
+/* The length of one attempt follows what the socket accepts; no byte is lost. */
 static void test_stretches_shrink_for_a_slow_reader_and_grow_again(void **state)
 {
 	enum { LENGTH = 4 << 20 };
@@ -1005,7 +1006,7 @@ static void make_turners(struct turner *turners, struct proactor *proactor, int 
 		struct turner *turner = &turners[i];
 
 		make_pair(turner->pair);
-		/* Room for all: nobody waits for a socket. */
+		/* Room for everything: no op waits for a socket. */
 		setsockopt(turner->pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &length, sizeof(length));
 		call_init(&turner->call);
 		turner->moved = 0;
@@ -1014,7 +1015,7 @@ static void make_turners(struct turner *turners, struct proactor *proactor, int 
 	}
 }
 
-/* What all have moved since the last look. */
+/* What all ops have moved since the last look. */
 static uint64_t look_at_turners(struct turner *turners)
 {
 	uint64_t sum = 0;
@@ -1034,7 +1035,7 @@ static bool all_are_done(const struct turner *turners)
 	return true;
 }
 
-/* Nobody has had two turns more than another. */
+/* No op has had two turns more than another. */
 static void assert_fair(const struct turner *turners, uint64_t share)
 {
 	uint64_t least = UINT64_MAX, most = 0;
@@ -1062,7 +1063,7 @@ static void test_sendfile_calls_of_a_turn_are_bounded_and_fair(void **state)
 		assert_true(look_at_turners(turners) <= share_of_all + share);
 		assert_fair(turners, share);
 	}
-	assert_true(round_count > 2); /* all is more than one turn's share */
+	assert_true(round_count > 2); /* together they exceed the budget of a turn */
 	for (int i = 0; i < TURN_COUNT; i++) {
 		assert_int_equal(finish(proactor, &turners[i].call), TURN_LENGTH);
 		close_by_op(proactor, turners[i].pair[0]);
@@ -1080,7 +1081,7 @@ static void test_a_share_of_reads_begins_in_each_turn(void **state)
 	proactor_free(proactor);
 }
 
-/* Of an op that waits for a pipe, one whose hops run, and one that waits for its socket. */
+/* An op that waits for a pipe, one whose hops run, and one that waits for its socket. */
 static void test_sendfiles_are_cancelled_wherever_they_stand(void **state)
 {
 	enum { COUNT = 6 };

@@ -1,5 +1,4 @@
-/* Visits: a wire that does nothing but count the answers, and a consumer of bodies that looks at
- * each byte. */
+/* Visits: a wire that only counts the answers, and a consumer that checks each byte of the body. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,7 +65,7 @@ void visit_init_with_body(
 	visit->body = body;
 }
 
-/* In parts, as a wire does: never more than was asked for, nothing after the answer. */
+/* In parts, like a wire: never more than requested, nothing after the answer. */
 static void deliver_body(struct visit *visit)
 {
 	struct exchange *exchange = &visit->exchange;
@@ -129,7 +128,7 @@ static size_t read_some(
 	return (size_t)op.result;
 }
 
-/* The first bytes of an extent, by reads like anybody's. */
+/* Reads the first bytes of an extent. */
 static struct text read_extent(struct visit *visit, const struct body_piece *piece, char *bytes)
 {
 	size_t end = piece->length < 4096 ? piece->length : 4096;
