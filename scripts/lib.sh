@@ -60,6 +60,7 @@ need_for_building() {
 	need liburing-dev has_library liburing
 	need zlib1g-dev has_library zlib
 	need libxxhash-dev has_library libxxhash
+	need libssl-dev has_library openssl
 }
 
 need_for_testing() {

@@ -33,9 +33,10 @@ enum section_kind {
 	IN_LIMITS = 4,
 	IN_CACHE = 8,
 	IN_TIMEOUTS = 16,
-	IN_SITE = 32,
-	IN_LOCATION = 64,
-	IN_ANY = 127,
+	IN_TLS = 32,
+	IN_SITE = 64,
+	IN_LOCATION = 128,
+	IN_ANY = 255,
 };
 
 struct setting {

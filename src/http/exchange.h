@@ -87,6 +87,7 @@ struct exchange {
 	uint64_t body_length_max;
 	uint64_t started_ns;  /* when the first byte of the request was seen */
 	uint64_t sent_length; /* bytes of the response body that left, for the log */
+	bool secure;          /* the bytes cross the network encrypted */
 	bool answered;
 	bool cancelled;
 	struct request request;

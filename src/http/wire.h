@@ -8,8 +8,8 @@
 struct wire;
 
 struct wire_kind {
-	/* Takes over a connected, non-blocking socket. */
-	void (*accept)(struct wire *, int fd);
+	/* Takes over a connected, non-blocking socket, whose client speaks TLS or does not. */
+	void (*accept)(struct wire *, int fd, bool tls);
 
 	/* From now on every response is the last of its connection, and a connection without a
 	 * request is closed after a second of silence. */

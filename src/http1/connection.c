@@ -291,7 +291,7 @@ void connection_idle(struct connection *connection)
 
 /* The address is asked for at once: after a reset the kernel no longer tells it, but still delivers
  * the request that came before.  A client that resets must not escape `deny`, nor the log. */
-void connection_open(struct http1_service *service, int fd)
+void connection_open(struct http1_service *service, int fd, bool tls)
 {
 	struct connection *connection;
 	struct sockaddr_storage peer;
@@ -319,7 +319,10 @@ void connection_open(struct http1_service *service, int fd)
 	metrics_add(METRIC_CONNECTIONS_ACCEPTED, 1);
 	metrics_add(METRIC_INPUT_READING_HEAD, 1);
 	metrics_add(METRIC_OUTPUT_READING, 1);
-	stream_open(&connection->stream, service->streams, fd, on_stream_event);
+	if (tls)
+		stream_open_tls(&connection->stream, service->streams, fd, on_stream_event);
+	else
+		stream_open(&connection->stream, service->streams, fd, on_stream_event);
 	stream_receive(&connection->stream);
 	settle(connection);
 }

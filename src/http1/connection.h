@@ -78,22 +78,22 @@ struct connection {
 	} peer;
 	uint32_t request_count;         /* no more are counted than it holds */
 	uint32_t unacknowledged_length; /* when a deadline last passed without a send */
-	uint64_t serial;
-	uint8_t input;  /* enum input_state */
-	uint8_t output; /* enum output_state */
+	uint8_t input;                  /* enum input_state */
+	uint8_t output;                 /* enum output_state */
 	uint8_t events[CONNECTION_EVENTS_MAX];
 	uint8_t event_first : 4, event_count : 4;
-	bool running;       /* events are being advanced */
-	bool last;          /* no request follows the one at hand */
-	bool peer_ended;    /* the client sent its end */
-	bool progressed;    /* the deadline counts anew */
-	bool stream_closed; /* the stream is gone */
+	bool running : 1;       /* events are being advanced */
+	bool last : 1;          /* no request follows the one at hand */
+	bool peer_ended : 1;    /* the client sent its end */
+	bool progressed : 1;    /* the deadline counts anew */
+	bool stream_closed : 1; /* the stream is gone */
+	uint64_t serial;
 };
 _Static_assert(sizeof(struct connection) <= 264, "an idle connection is small");
 
 /* --- connection.c ------------------------------------------------------------------------- */
 
-void connection_open(struct http1_service *service, int fd);
+void connection_open(struct http1_service *service, int fd, bool tls);
 
 /* Posts an event; it is advanced before this returns, or, from inside an action, afterwards. */
 void connection_post_input(struct connection *connection, enum input_event event);

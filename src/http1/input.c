@@ -132,6 +132,10 @@ static enum input_state accept_head(
 		http1_body_init(&active->body, 0);
 		return refuse(connection, status, active->head.why);
 	}
+	if (stream_is_misled(&connection->stream)) {
+		http1_body_init(&active->body, 0);
+		return refuse(connection, 400, "plain HTTP was sent to a port that speaks TLS");
+	}
 	if (request->content_length != REQUEST_LENGTH_CHUNKED &&
 		request->content_length > connection->service->options.body_bytes) {
 		http1_body_init(&active->body, 0);
@@ -143,11 +147,25 @@ static enum input_state accept_head(
 	return INPUT_HOLDING;
 }
 
+/* A ClientHello on a plain port: type 22, version 3.x (RFC 8446 §5.1).  No answer of ours would be
+ * understood. */
+static bool is_client_hello(const struct connection *connection, struct text bytes)
+{
+	return connection->request_count == 0 && !stream_is_secure(&connection->stream) &&
+	       bytes.length >= 2 && bytes.bytes[0] == 0x16 && bytes.bytes[1] == 0x03;
+}
+
 static enum input_state parse_head(struct connection *connection, struct text bytes)
 {
 	struct active *active = connection->active;
 	int64_t r;
 
+	if (is_client_hello(connection, bytes)) {
+		log_info("closed: the client speaks TLS, but this port does not (listen { tls = "
+			 "yes })");
+		connection_post_output(connection, OUTPUT_EVENT_ENDED);
+		return INPUT_ENDED;
+	}
 	if (active->started_ns == 0) {
 		/* The head has all its time, however long it was awaited. */
 		active->started_ns = proactor_now_ns(connection->service->proactor);

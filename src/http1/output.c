@@ -586,10 +586,18 @@ enum output_state output_begin(struct connection *connection)
 	struct active *active = connection->active;
 
 	begin_exchange(active);
+	active->exchange.secure = stream_is_secure(&connection->stream);
 	connection->request_count += connection->request_count < UINT32_MAX;
 	if (active->bad_status != 0) {
 		log_info("%u: %s", active->bad_status, active->bad_reason);
-		router_refuse(connection->service->router, &active->exchange, active->bad_status);
+		if (stream_is_misled(&connection->stream))
+			exchange_answer_bytes(&active->exchange, active->bad_status,
+				text_literal("text/plain"),
+				text_literal("400 Bad Request: this port speaks HTTPS, "
+					     "but the request is plain HTTP\n"));
+		else
+			router_refuse(
+				connection->service->router, &active->exchange, active->bad_status);
 	} else {
 		router_dispatch(connection->service->router, &active->exchange);
 	}

@@ -25,9 +25,9 @@ static void connection_expired(struct proactor *proactor, struct deadline *deadl
 
 /* --- as a wire ---------------------------------------------------------------------------- */
 
-static void wire_accept(struct wire *wire, int fd)
+static void wire_accept(struct wire *wire, int fd, bool tls)
 {
-	http1_service_accept(container_of(wire, struct http1_service, wire), fd);
+	http1_service_accept(container_of(wire, struct http1_service, wire), fd, tls);
 }
 
 static void wire_drain(struct wire *wire)
@@ -101,9 +101,9 @@ void http1_service_close(struct http1_service *service)
 	block_pool_trim(&service->kept_pool);
 }
 
-void http1_service_accept(struct http1_service *service, int fd)
+void http1_service_accept(struct http1_service *service, int fd, bool tls)
 {
-	connection_open(service, fd);
+	connection_open(service, fd, tls);
 }
 
 static void post_to_all(struct http1_service *service, enum output_event event)

@@ -38,7 +38,7 @@ void http1_service_open(struct http1_service *service, struct stream_service *st
 
 /* What follows is also called by way of service->wire. */
 void http1_service_close(struct http1_service *service);
-void http1_service_accept(struct http1_service *service, int fd);
+void http1_service_accept(struct http1_service *service, int fd, bool tls);
 void http1_service_drain(struct http1_service *service);
 void http1_service_stop(struct http1_service *service);
 

@@ -9,21 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
-/* What is done to the owner's bytes on their way to the socket and back. */
-struct stream_kind {
-	/* The socket gave these bytes: tell_received() what they mean. */
-	void (*received)(struct stream *stream, struct text loan);
-
-	/* Ends in output_done().  `last`: no other send follows. */
-	void (*send)(struct stream *stream, struct iovec *vector, unsigned vector_count, bool more,
-		bool last);
-	void (*send_file)(/* NULL: all bytes must be in memory */
-		struct stream *stream, int file, uint64_t offset, uint64_t length, bool more);
-
-	/* The last send has left.  Returns whether it took the descriptor with it. */
-	bool (*is_closed)(const struct stream_output *output);
-	void (*end)(struct stream *stream);
-};
+#include "net/stream_private.h"
 
 void stream_service_open(
 	struct stream_service *service, struct proactor *proactor, uint64_t unsent_length_max)
@@ -42,19 +28,22 @@ static void close_done(struct proactor *proactor, struct op *op)
 
 	(void)proactor;
 	stream->fd = -1;
+	if (stream->tls)
+		stream->kind->closed(stream);
 	stream->event(stream, STREAM_CLOSED);
 }
 
 /* Closes the descriptor once no op works on it any more. */
-static void close_if_quiet(struct stream *stream)
+void stream_close_if_quiet(struct stream *stream)
 {
-	if (op_is_active(&stream->receive) || stream->output)
+	if (op_is_active(&stream->receive) || stream->output ||
+		(stream->tls && !stream->kind->is_quiet(stream)))
 		return;
 	op_init(&stream->receive, close_done);
 	proactor_close(stream->service->proactor, &stream->receive, stream->fd);
 }
 
-static void tell_failure(struct stream *stream, int64_t error)
+void stream_tell_failure(struct stream *stream, int64_t error)
 {
 	if (stream->failed)
 		return;
@@ -88,7 +77,9 @@ void stream_close(struct stream *stream)
 	proactor_cancel(stream->service->proactor, &stream->receive);
 	if (stream->output)
 		proactor_cancel(stream->service->proactor, &stream->output->op);
-	close_if_quiet(stream);
+	if (stream->tls)
+		stream->kind->cancel(stream);
+	stream_close_if_quiet(stream);
 }
 
 int stream_peer_address(
@@ -99,33 +90,27 @@ int stream_peer_address(
 
 /* --- input -------------------------------------------------------------------------------- */
 
-/* The owner ignores what the peer still sends. */
-static bool is_deaf(const struct stream *stream)
+void stream_receive_if_wanted(struct stream *stream)
 {
-	return stream->closing || stream->last;
-}
-
-static void receive_if_wanted(struct stream *stream)
-{
-	if (!stream->paused && !stream->ended && !stream->failed && !is_deaf(stream) &&
-		!op_is_active(&stream->receive))
+	if (!stream->paused && !stream->held && !stream->ended && !stream->failed &&
+		!stream_is_deaf(stream) && !op_is_active(&stream->receive))
 		proactor_receive(stream->service->proactor, &stream->receive, stream->fd);
 }
 
-static void tell_ready(struct stream *stream)
+void stream_tell_ready(struct stream *stream)
 {
 	stream->ready = true;
 	stream->event(stream, STREAM_READY);
 }
 
-static void tell_received(struct stream *stream, struct text bytes)
+void stream_tell_received(struct stream *stream, struct text bytes)
 {
 	stream->service->received = bytes;
 	stream->event(stream, STREAM_RECEIVED);
 	stream->service->received = (struct text){ NULL, 0 };
 }
 
-static void tell_end(struct stream *stream)
+void stream_tell_end(struct stream *stream)
 {
 	stream->ended = true;
 	stream->event(stream, STREAM_ENDED);
@@ -137,23 +122,26 @@ static void receive_done(struct proactor *proactor, struct op *op)
 
 	(void)proactor;
 	if (stream->closing)
-		close_if_quiet(stream);
-	if (is_deaf(stream))
+		stream_close_if_quiet(stream);
+	if (stream_is_deaf(stream))
 		return;
 	if (op->result > 0) {
 		stream->kind->received(stream, op->receive.loan);
-		receive_if_wanted(stream);
+		stream_receive_if_wanted(stream);
 	} else if (op->result == 0) {
-		tell_end(stream);
+		stream_tell_end(stream);
 	} else {
-		tell_failure(stream, op->result);
+		stream_tell_failure(stream, op->result);
 	}
 }
 
 void stream_receive(struct stream *stream)
 {
 	stream->paused = false;
-	receive_if_wanted(stream);
+	if (stream->held)
+		stream->kind->resume(stream);
+	else
+		stream_receive_if_wanted(stream);
 }
 
 /* --- what may be unsent ------------------------------------------------------------------- */
@@ -201,22 +189,33 @@ static void cork(struct stream *stream, bool corked)
 	proactor_cork(stream->service->proactor, stream->fd, corked);
 }
 
-static void output_done(struct proactor *proactor, struct op *op)
+void stream_finish_output(struct stream *stream, int64_t result)
 {
-	struct stream_output *output = container_of(op, struct stream_output, op);
-	struct stream *stream = output->stream;
-
-	(void)proactor;
 	stream->output = NULL;
-	if (stream->last && stream->kind->is_closed(output))
-		stream->fd = -1;
 	cork(stream, false);
 	if (stream->closing)
-		close_if_quiet(stream);
-	else if (op->result < 0)
-		tell_failure(stream, op->result);
+		stream_close_if_quiet(stream);
+	else if (result < 0)
+		stream_tell_failure(stream, result);
 	else
 		stream->event(stream, STREAM_SENT);
+}
+
+/* For a kind that sends by ops of its own this is only the end of stream_fail_output(). */
+static void output_done(struct proactor *proactor, struct op *op)
+{
+	struct stream *stream = container_of(op, struct stream_output, op)->stream;
+
+	(void)proactor;
+	if (op->kind == OP_SEND && op->send.last && op->send.closed)
+		stream->fd = -1;
+	stream_finish_output(stream, op->result);
+}
+
+void stream_fail_output(struct stream *stream)
+{
+	if (!op_is_active(&stream->output->op))
+		proactor_timeout(stream->service->proactor, &stream->output->op, 0);
 }
 
 static void take_output(struct stream *stream, struct stream_output *output, bool is_long)
@@ -271,9 +270,9 @@ bool stream_sends_files(const struct stream *stream)
 static void plain_received(struct stream *stream, struct text loan)
 {
 	if (!stream->ready)
-		tell_ready(stream);
-	if (!is_deaf(stream))
-		tell_received(stream, loan);
+		stream_tell_ready(stream);
+	if (!stream_is_deaf(stream))
+		stream_tell_received(stream, loan);
 }
 
 static void plain_send(
@@ -295,11 +294,6 @@ static void plain_send_file(
 		length, more);
 }
 
-static bool plain_is_closed(const struct stream_output *output)
-{
-	return output->op.send.closed;
-}
-
 /* A peer that is gone shows itself to the receive. */
 static void plain_end(struct stream *stream)
 {
@@ -310,13 +304,37 @@ static const struct stream_kind plain = {
 	.received = plain_received,
 	.send = plain_send,
 	.send_file = plain_send_file,
-	.is_closed = plain_is_closed,
 	.end = plain_end,
 };
+
+static void open_kind(struct stream *stream, struct stream_service *service, int fd,
+	stream_event_fn *event, const struct stream_kind *kind)
+{
+	*stream = (struct stream){ .kind = kind, .service = service, .event = event, .fd = fd };
+	op_init(&stream->receive, receive_done);
+}
 
 void stream_open(
 	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event)
 {
-	*stream = (struct stream){ .kind = &plain, .service = service, .event = event, .fd = fd };
-	op_init(&stream->receive, receive_done);
+	open_kind(stream, service, fd, event, &plain);
+}
+
+void stream_open_tls(
+	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event)
+{
+	assert(service->tls);
+	open_kind(stream, service, fd, event, &tls_stream_kind);
+}
+
+bool stream_is_secure(const struct stream *stream)
+{
+	return stream->kind == &tls_stream_kind;
+}
+
+void stream_become_plain(struct stream *stream, struct text loan)
+{
+	stream->kind = &plain;
+	stream->misled = true;
+	plain_received(stream, loan);
 }

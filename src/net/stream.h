@@ -6,8 +6,8 @@
  *
  * Streams are sealed: an owner embeds a struct stream and a struct stream_output and calls the
  * functions below, but touches none of their members (a style check).  What is done between the
- * owner's bytes and the socket is the stream's kind.  `plain` is the only kind so far: the bytes of
- * the owner are those on the wire. */
+ * owner's bytes and the socket is the stream's kind: `plain` (they are the bytes on the wire) or
+ * TLS. */
 #ifndef RINGLET_NET_STREAM_H
 #define RINGLET_NET_STREAM_H
 
@@ -27,11 +27,14 @@ enum stream_event {
 
 struct stream;
 struct stream_kind;
+struct tls_service;
+struct tls_stream;
 typedef void stream_event_fn(struct stream *stream, enum stream_event event);
 
 /* What the streams of one worker share. */
 struct stream_service {
 	struct proactor *proactor;
+	struct tls_service *tls;    /* the caller's; NULL: every stream is plain */
 	struct text received;       /* by the stream whose RECEIVED event this is */
 	uint64_t unsent_length_max; /* of all long bodies together; 0: no bound */
 	unsigned sharer_count;      /* long bodies on their way */
@@ -48,15 +51,18 @@ struct stream {
 	struct stream_service *service;
 	stream_event_fn *event;
 	struct stream_output *output; /* while a send is in flight */
+	struct tls_stream *tls;       /* tls_stream.c's, from the first byte received on */
 	struct op receive;            /* then, when all else has ended, the close */
 	int fd;
 	int error;
-	bool ready;           /* READY was told */
-	bool paused;          /* no RECEIVED wanted for now */
-	bool ended;           /* the peer's end was seen */
-	bool last;            /* stream_send_last() was called */
-	bool closing;         /* stream_close() was called */
-	bool failed;          /* FAILED was told */
+	bool ready : 1;       /* READY was told */
+	bool held : 1;        /* the kind has to do with what was received: nothing more yet */
+	bool misled : 1;      /* the client of a TLS stream speaks plain HTTP */
+	bool paused : 1;      /* no RECEIVED wanted for now */
+	bool ended : 1;       /* the peer's end was seen */
+	bool last : 1;        /* stream_send_last() was called */
+	bool closing : 1;     /* stream_close() was called */
+	bool failed : 1;      /* FAILED was told */
 	bool corked : 1;      /* a long file is on its way */
 	bool sharing : 1;     /* a long body is on its way */
 	uint8_t unsent_shift; /* log2 of the bound of what is unsent; 0: none */
@@ -78,6 +84,19 @@ void stream_open(
  * is gone. */
 int stream_peer_address(
 	const struct stream_service *service, int fd, struct sockaddr_storage *address);
+
+/* The same for a client that speaks TLS.  READY comes when the handshake is over.  A client that
+ * begins with a letter speaks plain HTTP: the stream is a plain one then, and misled. */
+void stream_open_tls(
+	struct stream *stream, struct stream_service *service, int fd, stream_event_fn *event);
+
+/* Do the bytes cross the network encrypted? */
+bool stream_is_secure(const struct stream *stream);
+
+static inline bool stream_is_misled(const struct stream *stream)
+{
+	return stream->misled;
+}
 
 /* Begins to receive; RECEIVED events follow one another until pause, end or failure.  Harmless when
  * nothing can be received any more. */

@@ -67,6 +67,17 @@ int configuration_complain(struct setting_place place, const char *format, ...)
 	return -EINVAL;
 }
 
+void configuration_warn(struct setting_place place, const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "%s:%u:%u: warning: ", place.source->name, place.line, place.column);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
 char *configuration_expected(const struct setting *setting)
 {
 	char *text = NULL;

@@ -36,6 +36,10 @@ struct source {
 int configuration_complain(struct setting_place place, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same for what is suspicious only; not counted. */
+void configuration_warn(struct setting_place place, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* What may be written for a setting, to be freed; NULL: out of memory. */
 char *configuration_expected(const struct setting *setting);
 

@@ -14,6 +14,7 @@
 
 #include "base/owned.h"
 #include "net/listener.h"
+#include "server/certificates.h"
 #include "server/configuration_load.h"
 #include "server/listening.h"
 #include "server/privileges.h"
@@ -162,6 +163,7 @@ int configuration_rehearse(const struct configuration *configuration)
 {
 	const struct section *root = configuration->root, *listen;
 	struct user user = { .wanted = false };
+	struct certificates certificates;
 	int r = 0;
 
 	try_file(root, "error_log");
@@ -171,5 +173,9 @@ int configuration_rehearse(const struct configuration *configuration)
 		try_listen(listen);
 	if (try_user(section_find_value(root, "user"), &user))
 		r = try_as_worker(root, &user);
+	if (certificates_read(&certificates, root) == 0)
+		certificates_free(&certificates);
+	else
+		r = -EINVAL;
 	return configuration->loading->mistake_count > 0 ? -EINVAL : r;
 }

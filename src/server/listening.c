@@ -174,13 +174,14 @@ static int open_as_ipv4(struct listening_socket *socket, unsigned slot_count, un
 }
 
 /* 0, also if the machine has no IPv6: then *missing is the address, and no socket was opened. */
-static int open_next(struct listening *listening, const struct address *address,
+static int open_next(struct listening *listening, const struct address *address, bool tls,
 	unsigned *port_chosen, struct address *missing)
 {
 	struct listening_socket *socket = &listening->sockets[listening->count];
 	int r;
 
 	socket->address = *address;
+	socket->tls = tls;
 	r = open_socket(socket, listening->slot_count, *port_chosen);
 	if (address->dual && listening_lacks_ipv6(address, r))
 		r = open_as_ipv4(socket, listening->slot_count, *port_chosen);
@@ -208,7 +209,8 @@ static int open_all(struct listening *listening, const struct section *configura
 		size_t count = configuration_addresses(addresses, section);
 
 		for (size_t j = 0; j < count; j++) {
-			int r = open_next(listening, &addresses[j], &port_chosen, &missing);
+			int r = open_next(listening, &addresses[j], section_yes(section, "tls"),
+				&port_chosen, &missing);
 
 			if (r < 0)
 				return r;
@@ -305,13 +307,15 @@ static bool is_localhost(const struct sockaddr_storage *storage)
 	return IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr) || IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr);
 }
 
-static void append_url(struct buffer *buffer, const struct address *address)
+static void append_url(struct buffer *buffer, const struct listening_socket *socket)
 {
+	const struct address *address = &socket->address;
+
 	if (is_unix(address)) {
 		buffer_append_string(buffer, address->name);
 		return;
 	}
-	buffer_append_string(buffer, "http://");
+	buffer_append_string(buffer, socket->tls ? "https://" : "http://");
 	if (is_localhost(&address->storage))
 		buffer_append_format(buffer, "localhost:%u", address_port(&address->storage));
 	else
@@ -342,7 +346,7 @@ void listening_append_urls(struct buffer *buffer, const struct listening *listen
 
 		if (end > 0)
 			buffer_append_byte(buffer, ' ');
-		append_url(buffer, &listening->sockets[i].address);
+		append_url(buffer, &listening->sockets[i]);
 		if (end > 0 && is_repeated(buffer, end + 1))
 			buffer->length = end;
 	}

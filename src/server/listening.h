@@ -12,6 +12,7 @@
 struct listening_socket {
 	struct address address; /* its port is the one the kernel chose */
 	int *fds;               /* per slot; an AF_UNIX path uses only the first */
+	bool tls;               /* clients speak TLS */
 	bool owns_path;         /* this process removes the file of the AF_UNIX socket */
 };
 

@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "proactor/proactor.h"
 #include "server/access_log.h"
+#include "server/certificates.h"
 #include "server/configuration.h"
 #include "server/descriptors.h"
 #include "server/listening.h"
@@ -22,6 +23,9 @@ struct server {
 	struct listening listening;
 	struct descriptor_budget descriptors;
 	struct logs logs;
+	struct certificates certificates;
+	unsigned char ticket_secret[TLS_TICKET_SECRET_SIZE]; /* of the time `ticket_secret_s` */
+	int64_t ticket_secret_s;
 	struct metrics *pages; /* one per worker, in shared memory */
 };
 

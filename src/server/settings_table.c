@@ -25,6 +25,7 @@ static const char *const error_log_words[] = { "stderr", "", NULL };
 static const char *const access_log_words[] = { "-", "", NULL };
 static const char *const pid_file_words[] = { "", NULL };
 
+static const char *const protocol_words[] = { "1.2", "1.3", NULL };
 static const char *const method_words[] = { "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH",
 	"OPTIONS", NULL };
 
@@ -47,6 +48,20 @@ const struct setting settings_table[] = {
 	{ "ipv6_only", SETTING_YES_NO, IN_LISTEN, "no",
 		"Accepts only IPv6 clients on \"[::]:80\".  Without it that address accepts IPv4 "
 		"clients too.  Set it when another listen or another server uses \"0.0.0.0:80\"." },
+	{ "tls", SETTING_YES_NO, IN_LISTEN, "no",
+		"Clients speak TLS (HTTPS) on this address.  Needs a site with a certificate." },
+	{ "tls", SETTING_SECTION, IN_SERVER, NULL,
+		"Options of TLS, for every listen with tls = yes.", .opens = IN_TLS },
+	{ "protocols", SETTING_STRINGS, IN_TLS, "{\"1.2\", \"1.3\"}",
+		"The versions of TLS that clients may use.  Name only \"1.3\" where all clients "
+		"know it.",
+		.words = protocol_words, .required = true },
+	{ "tickets", SETTING_YES_NO, IN_TLS, "yes",
+		"Clients may resume their sessions by tickets, which saves most of the handshake.  "
+		"The keys of tickets change every 8 hours." },
+	{ "reject_unknown_names", SETTING_YES_NO, IN_TLS, "no",
+		"Refuses the handshake if the client names a host that no site has.  no: it gets "
+		"the certificate of the site \"*\", or of the first site with a certificate." },
 	{ "workers", SETTING_NUMBER, IN_SERVER, "0",
 		"The number of worker processes.  0: one per CPU that the server may use.  Lower "
 		"it when other programs need the CPUs.",
@@ -181,6 +196,12 @@ const struct setting settings_table[] = {
 		"Redirects requests for the other names of the site to the first name, with 308, "
 		"which keeps the method.  Path, query and port stay, and so does the client's "
 		"scheme.  Set it so that a site has one address only." },
+	{ "certificate", SETTING_STRINGS, IN_SITE, "{}",
+		"PEM files for TLS, each as \"CHAIN KEY\": the certificate of the site followed by "
+		"the intermediate ones, and its key.  One file may hold both.  An ECDSA and an RSA "
+		"certificate may stand side by side.  The supervisor reads the files before "
+		"workers "
+		"give up their privileges, so keys may belong to root alone." },
 	{ "location", SETTING_SECTION, IN_SITE, NULL,
 		"Lets an endpoint answer the paths that begin with the title.  The longest "
 		"matching location wins; only whole path segments match.  In a site with a root, "

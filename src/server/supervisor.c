@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -167,6 +168,18 @@ static void warn_of_root(const struct server *server)
 		log_warning("workers run as root; name another user: user = \"www-data\"");
 }
 
+/* Every worker derives its ticket keys from this secret, so that each resumes the others' sessions.
+ */
+static int open_tls(struct server *server, const struct section *settings)
+{
+	int r = certificates_read(&server->certificates, settings);
+
+	if (r == 0 && getrandom(server->ticket_secret, sizeof(server->ticket_secret), 0) < 0)
+		r = fail(-errno, "cannot make a secret for session tickets");
+	server->ticket_secret_s = time(NULL);
+	return r;
+}
+
 static int server_open(struct server *server, const struct configuration *configuration,
 	const struct supervisor_options *options)
 {
@@ -189,6 +202,8 @@ static int server_open(struct server *server, const struct configuration *config
 	share_out_descriptors(server, settings);
 	r = logs_open(&server->logs, settings, options->quiet, options->daemon);
 	if (r == 0)
+		r = open_tls(server, settings);
+	if (r == 0)
 		r = map_pages(server);
 	if (r == 0)
 		r = listening_open(&server->listening, settings, server->worker_count);
@@ -207,6 +222,8 @@ static void server_close(struct server *server)
 	if (server->pages)
 		munmap(server->pages, pages_size(server));
 	logs_close(&server->logs);
+	certificates_free(&server->certificates);
+	explicit_bzero(server->ticket_secret, sizeof(server->ticket_secret));
 }
 
 /* Blocks the signals that the supervisor and its workers read from a signalfd; workers inherit the

@@ -27,6 +27,7 @@
 #include "http/gather.h"
 #include "net/listener.h"
 #include "server/channel.h"
+#include "server/https.h"
 #include "server/log_writer.h"
 #include "server/wires.h"
 
@@ -43,6 +44,7 @@ enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
 
 struct worker_listener {
 	struct worker *worker;
+	bool tls;
 	struct listener listener;
 	struct op close;
 };
@@ -55,6 +57,7 @@ struct worker {
 	struct router router;
 	struct wires wires;
 	struct wire *wire; /* one of them, to which new connections belong; NULL: not yet open */
+	struct https https;
 	bool accepting_is_paused;
 	struct worker_listener *listeners;
 	size_t listener_count;  /* started */
@@ -261,9 +264,11 @@ static void resume_accepting(struct worker *worker)
 
 static void on_accepted(struct listener *listener, int fd)
 {
-	struct worker *worker = container_of(listener, struct worker_listener, listener)->worker;
+	const struct worker_listener *own =
+		container_of(listener, struct worker_listener, listener);
+	struct worker *worker = own->worker;
 
-	worker->wire->kind->accept(worker->wire, fd);
+	worker->wire->kind->accept(worker->wire, fd, own->tls);
 	if (!worker->accepting_is_paused &&
 		connection_count(worker) >= worker->server->descriptors.connection_count_max)
 		pause_accepting(worker);
@@ -464,6 +469,7 @@ static int start_listeners(struct worker *worker, unsigned slot)
 		struct worker_listener *own = &worker->listeners[i];
 
 		own->worker = worker;
+		own->tls = listening->sockets[i].tls;
 		op_init(&own->close, on_listener_closed);
 		listener_start(&own->listener, worker->proactor,
 			listening_take_fd(&listening->sockets[i], slot), on_accepted,
@@ -489,7 +495,8 @@ static int worker_open(struct worker *worker, const struct worker_options *optio
 	if (r < 0)
 		return r;
 	open_wires(worker);
-	return start_listeners(worker, options->slot);
+	r = https_open(&worker->https, &worker->wires.streams, worker->server);
+	return r < 0 ? r : start_listeners(worker, options->slot);
 }
 
 /* --- closing ------------------------------------------------------------------------------ */
@@ -524,6 +531,7 @@ static void free_all(struct worker *worker)
 		log_writer_close(&worker->access_log);
 	if (worker->error_log.proactor)
 		log_writer_close(&worker->error_log);
+	https_close(&worker->https);
 	free(worker->listeners);
 	gzip_trim();
 	proactor_free(worker->proactor);
@@ -539,6 +547,7 @@ static void worker_close(struct worker *worker, int exit_code)
 	proactor_cancel(worker->proactor, &worker->refused);
 	proactor_cancel(worker->proactor, &worker->drained);
 	proactor_cancel(worker->proactor, &worker->stopped);
+	proactor_cancel(worker->proactor, &worker->https.epoch);
 	if (connection_count(worker) == 0)
 		router_reset(&worker->router);
 	settle(worker, STOP_NS);
@@ -570,6 +579,7 @@ static void worker_init(
 	op_init(&worker->refused, on_refused);
 	op_init(&worker->drained, on_drained);
 	op_init(&worker->stopped, on_stopped);
+	https_init(&worker->https);
 	snprintf(speaker, sizeof(speaker), "worker=%u", options->slot + 1);
 	log_set_speaker(options->channel < 0 ? NULL : speaker);
 }

@@ -171,7 +171,7 @@ void serve(int new_socket);
 __attribute__((noinline, noipa)) void serve(int new_socket)
 {
 	if (new_socket >= 0)
-		http1_service_accept(&service, new_socket);
+		http1_service_accept(&service, new_socket, false);
 	proactor_turn(proactor, 0);
 }
 

@@ -88,7 +88,7 @@ static void open_world(struct world *world, uint64_t seed)
 	stream_service_open(&world->streams, world->proactor, 0);
 	http1_service_open(&world->service, &world->streams, &world->router, &OPTIONS);
 	world->client = simulated_connect_pair(world->proactor, &fd);
-	http1_service_accept(&world->service, fd);
+	http1_service_accept(&world->service, fd, false);
 }
 
 /* The client leaves, and everything must end by itself. */

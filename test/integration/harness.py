@@ -13,14 +13,17 @@ something time: `wait_until` polls for the event itself.
 Environment:
     RINGLET              the binary (default: build/ringlet of this tree)
     RINGLET_BACKEND      io_uring (default) or epoll; passed as -b
+    RINGLET_WIRE         plain (default) or tls: how clients speak to the server
     RINGLET_TEST_DEBUG   not empty: log_level = debug, and the daemon's stderr is shown as it comes
     RINGLET_TEST_PATIENCE  a factor on every deadline, for sanitizers and valgrind (default 1)
     RINGLET_TEST_WRAPPER words before the binary on the command line, such as "valgrind -q"
 """
 
 import atexit
+import collections
 import ctypes
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -30,6 +33,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -44,6 +48,9 @@ from tap_runner import main  # noqa: E402,F401  (every test file ends in harness
 TREE = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RINGLET", TREE / "build" / "ringlet"))
 BACKEND = os.environ.get("RINGLET_BACKEND", "io_uring")
+WIRE = os.environ.get("RINGLET_WIRE", "plain")
+on_a_plain_wire_only = unittest.skipIf(
+    WIRE != "plain", "about system calls, segments or zero copy of the plain wire")
 DEBUG = bool(os.environ.get("RINGLET_TEST_DEBUG"))
 
 KIB = 1024
@@ -347,10 +354,87 @@ def segments_received(connection):
     return struct.unpack_from("I", information, 140)[0]
 
 
+class TlsSocket:
+    """The calls of a socket that a Client makes, over TLS.  The machine is between two memories, so
+    that the directions can be ended one by one, as on a plain socket."""
+
+    def __init__(self, plain, host):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.plain = plain
+        self._machine_lock, self._send_lock = threading.Lock(), threading.Lock()
+        self._unsent = collections.deque()
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.machine = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self._shaken_hands = False
+
+    def __getattr__(self, name):
+        return getattr(self.plain, name)
+
+    def _flush(self, wait):
+        """In order, by one thread at a time; who does not wait leaves it to the one that sends."""
+        while self._unsent and self._send_lock.acquire(blocking=wait):
+            try:
+                while self._unsent:
+                    self.plain.sendall(self._unsent.popleft())
+            finally:
+                self._send_lock.release()
+
+    def _call(self, call):
+        with self._machine_lock:
+            try:
+                return call()
+            finally:
+                if data := self._out.read():
+                    self._unsent.append(data)
+
+    def _take(self, data):
+        if data:
+            self._in.write(data)
+        else:
+            self._in.write_eof()
+
+    def _drive(self, call):
+        """call()'s result, moving ciphertext as it asks for."""
+        while True:
+            try:
+                result = self._call(call)
+                self._flush(False)
+                return result
+            except ssl.SSLWantReadError:
+                self._flush(False)
+                data = self.plain.recv(256 * KIB)
+                self._call(lambda: self._take(data))
+
+    def _shake_hands(self):
+        """With the first byte that is sent or awaited: a connection may wait to be accepted."""
+        if not self._shaken_hands:
+            self._drive(self.machine.do_handshake)
+            self._shaken_hands = True
+
+    def sendall(self, data):
+        self._shake_hands()
+        for i in range(0, len(data), 64 * KIB):
+            self._call(lambda: self.machine.write(data[i:i + 64 * KIB]))
+            self._flush(True)
+
+    def recv(self, length_max):
+        self._shake_hands()
+        try:
+            return self._drive(lambda: self.machine.read(length_max))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def shutdown(self, how):
+        """FIN alone: a request needs no close_notify behind it."""
+        self.plain.shutdown(how)
+
+
 class Client:
     """One connection. Every call ends within `seconds` or fails."""
 
-    def __init__(self, address, seconds=SECONDS, receive_buffer=None):
+    def __init__(self, address, seconds=SECONDS, receive_buffer=None, wire="plain"):
         """`address`: (host, port), or the path of a UNIX socket. With a small `receive_buffer`, the
         server soon cannot send any more."""
         self.seconds = seconds
@@ -368,6 +452,8 @@ class Client:
             raise
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if wire == "tls":
+            self.socket = TlsSocket(self.socket, "localhost")
 
     def __enter__(self):
         return self
@@ -623,6 +709,16 @@ class _Output:
         self._thread.join(seconds)
 
 
+@functools.cache
+def certificate():
+    """"CHAIN KEY" of a self-signed certificate for localhost, made once per program."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="ringlet-certificate-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    made = subprocess.run([TREE / "scripts" / "certificate", "--directory", directory,
+                           "localhost", "127.0.0.1"], check=True, capture_output=True, text=True)
+    return made.stdout.strip()
+
+
 def configuration_text(root, settings=None, sections="", locations=None,
                        listen=("127.0.0.1:0",)):
     """A configuration with defaults for everything that a test does not name. `settings` are
@@ -637,9 +733,12 @@ def configuration_text(root, settings=None, sections="", locations=None,
             "/ping": 'endpoint = "ping"',
             "/stats": 'endpoint = "stats"',
         }
-    lines = [f'listen "{address}" {{}}' for address in listen]
+    tls = "tls = yes" if WIRE == "tls" else ""
+    lines = [f'listen "{address}" {{ {tls} }}' for address in listen]
     lines += [f"{word} = {value}" for word, value in words.items()]
     lines += [sections, 'site "*" {', f'  root = "{root}"']
+    if WIRE == "tls":
+        lines.append(f'  certificate = {{"{certificate()}"}}')
     lines += [f'  location "{path}" {{ {text} }}' for path, text in locations.items()]
     return "\n".join(lines + ["}", ""])
 
@@ -665,6 +764,7 @@ class Server:
         self.root.mkdir(exist_ok=True)
         self.seconds = seconds
         self.backend = backend
+        self.wire = "plain"  # how its clients speak; a configuration may say otherwise
         self.port = None
         self.process = None
         self.exit_code = None
@@ -679,6 +779,7 @@ class Server:
             text = (configuration.replace("{root}", str(self.root)) if configuration is not None
                     else configuration_text(self.root, settings, sections, locations, listen))
             self.configuration.write_text(text)
+            self.wire = "tls" if "tls = yes" in text else "plain"
             self.arguments = ["-c", str(self.configuration), *self.arguments]
         if backend:
             self.arguments = ["-b", backend, *self.arguments]
@@ -722,7 +823,7 @@ class Server:
     def await_ready(self):
         """Sets the port to that of the first address, if it has one."""
         match = self._stderr.await_line(r"^ready: (.*)", self.seconds)
-        if port := re.search(r"http://[^/\s]*:(\d+)/", match[1]):
+        if port := re.search(r"https?://[^/\s]*:(\d+)/", match[1]):
             self.port = int(port[1])
 
     def send_signal(self, number):
@@ -797,7 +898,7 @@ class Server:
         return target
 
     def client(self, host="127.0.0.1", **options):
-        return Client((host, self.port), **options)
+        return Client((host, self.port), **{"wire": self.wire, **options})
 
     def get(self, target, **options):
         """One request on a connection of its own."""

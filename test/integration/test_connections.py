@@ -108,6 +108,7 @@ class Connections(harness.ServerCase):
             self.assertEqual(client.response(method).status, status)
         self.assertEqual(self.sends(watcher) - first - 2 * look, 1)
 
+    @harness.on_a_plain_wire_only
     def test_head_waits_for_what_is_read_and_leaves_with_it(self):
         watcher, client = self.connect(), self.connect()
         for target, fields, body in (("/dynamic/short", {}, b"short"),

@@ -41,7 +41,7 @@ REFUSED = {
     "bad escape": (b"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "encoded slash": (b"GET /a%2Fb HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "encoded NUL": (b"GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-    "rubbish": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+    "rubbish": (b"\x15\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
 }
 
 # These leave the connection usable: the server understood the request and refuses it.

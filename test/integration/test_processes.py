@@ -500,7 +500,7 @@ class Logs(unittest.TestCase):
                 client.get("/a?b", fields=self.FIELDS)
                 client.get("/none")
             with server.client() as client:
-                client.send(b"\x16\x03\x01 \xff\xfe\r\n\r\n")
+                client.send(b"\x15\x03\x01 \xff\xfe\r\n\r\n")
                 self.assertEqual(client.response().status, 400)
             log = server.directory / "access.log"
             lines = wait_until(lambda: log.read_text().count("\n") == 3 and

@@ -297,6 +297,7 @@ class Ranges(Case):
             self.assertEqual([part for _, part in parse_parts(response)],
                              [content[i * 15:i * 15 + 10] for i in range(256)])
 
+    @harness.on_a_plain_wire_only
     def test_parts_of_static_files_are_zero_copy(self):
         """The heads of the parts come from memory; the file's bytes do not pass through the
         process."""

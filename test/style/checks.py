@@ -39,7 +39,7 @@ PRIVATE_HEADERS = {
     r"liburing(/.*)?\.h|linux/io_uring\.h": r"src/proactor/uring[^/]*|test/bench/.*",
     r"sys/epoll\.h": r"src/proactor/epoll[^/]*|test/bench/.*",
     r"proactor/backend\.h": r"src/proactor/[^/]*|test/.*",
-    r"openssl/.*": r"src/net/tls[^/]*",
+    r"openssl/.*": r"src/net/tls[^/]*|test/unit/(test_tls|certificates)[^/]*",
     r"zlib\.h": r"src/filters/gzip\.c|test/unit/test_gzip\.c",
     r"nghttp2/.*": r"src/http2/.*",
     r"xxhash\.h": r"src/files/content_hash_xxhash\.c",

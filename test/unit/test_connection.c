@@ -400,7 +400,7 @@ static struct simulated_client *connect_client(void)
 	int fd;
 	struct simulated_client *client = simulated_connect_pair(world.proactor, &fd);
 
-	http1_service_accept(&world.service, fd);
+	http1_service_accept(&world.service, fd, false);
 	return client;
 }
 
@@ -1768,7 +1768,7 @@ static void test_client_that_was_gone_before_it_was_known_is_not_served(void **s
 	client = simulated_connect_pair(world.proactor, &fd);
 	send_string(client, GET("/ping"));
 	simulated_client_reset(client);
-	http1_service_accept(&world.service, fd);
+	http1_service_accept(&world.service, fd, false);
 	assert_int_equal(world.service.wire.connection_count, 0);
 	world_close();
 }
