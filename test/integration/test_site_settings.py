@@ -102,7 +102,7 @@ class Fields(Case):
         for request, status, site in (
                 (b"GET / HTTP/1.1\r\n\r\n", 400, "first.org"),
                 (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "first.org"),
-                (b"\x16\x03\x01\r\n\r\n", 400, "first.org"),
+                (b"\x15\x03\x01\r\n\r\n", 400, "first.org"),
                 (b"GET / HTTP/1.1\r\n" + host + b"bad field\r\n\r\n", 400, "second.org"),
                 (b"GET / HTTP/1.1\r\n" + host + b"Content-Length: x\r\n\r\n", 400, "second.org"),
                 (b"GET /%zz HTTP/1.1\r\n" + host + b"\r\n", 400, "second.org"),
